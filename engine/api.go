@@ -1,0 +1,40 @@
+package engine
+
+import (
+	"context"
+
+	"watchpost/engine/config"
+	"watchpost/engine/event"
+)
+
+// API is the seam between the engine and everything that looks at it: the
+// interface, the local socket, the commands. The Engine has it, and so has the
+// socket's client. All methods are safe for concurrent use; none waits for a
+// device or the network past its context.
+type API interface {
+	// Watch gives the present state and every change after it, without a gap,
+	// over a bounded channel; where the subscriber is slow the oldest changes
+	// are dropped and it is told so. The channel closes when ctx ends or the engine stops.
+	Watch(ctx context.Context) (event.Snapshot, <-chan event.Event, error)
+	Status(ctx context.Context) (event.Status, error)
+	Config(ctx context.Context) (config.Settings, error)
+	// Apply validates the changes on top of revision, saves them and puts them in
+	// force. Findings of level Error come with config.ErrRefused and nothing is
+	// changed; config.ErrConflict says that the configuration has changed since revision.
+	Apply(ctx context.Context, revision string, changes []config.Change) (config.Settings, []config.Finding, error)
+	// Revert puts the last good configuration before this one in force again.
+	Revert(ctx context.Context) (config.Settings, error)
+	// TestMail queues a test mail and returns it; its steps and outcome follow through Watch.
+	TestMail(ctx context.Context) (event.Mail, error)
+	// Diagnose walks the delivery up to RCPT with the configuration plus changes,
+	// unsaved, and calls step for each step.
+	Diagnose(ctx context.Context, changes []config.Change, step func(event.Step)) (ok bool, err error)
+	// Fire fires a trigger by hand, obeying its schedule, hold-off and privacy.
+	Fire(ctx context.Context, trigger string) (event.Firing, error)
+	// Queue lists the mails of the spool, newest first, the newest delivered ones too.
+	Queue(ctx context.Context) ([]event.Mail, error)
+	Retry(ctx context.Context, id string) error
+	Drop(ctx context.Context, id string) error
+	// Events lists the newest stored events, newest first, at most n.
+	Events(ctx context.Context, n int) ([]event.Stored, error)
+}

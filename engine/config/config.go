@@ -1,0 +1,147 @@
+// Package config is the configuration: its types, the one field table that
+// every way in uses, validation, and loading and saving the YAML file with its
+// comments.
+//
+// It is not a store of anything else, asks no network and no device, and starts
+// no goroutine. It imports engine/durable and YAML, IDNA and grapheme libraries.
+package config
+
+import (
+	"time"
+
+	"watchpost/engine/event"
+)
+
+// Config is a whole configuration without its secrets. A zero Config is not
+// valid; Default gives the one that an empty file stands for.
+type Config struct {
+	Version   int
+	Site      Site
+	Camera    Camera
+	SMTP      SMTP
+	Mail      Mail
+	Triggers  []Trigger // at most 5
+	Transfers []Transfer
+	Storage   Storage
+	SSH       SSH
+	Serial    []Serial
+}
+
+// Site says where the box is.
+type Site struct {
+	Name     string
+	TimeZone string // IANA name; empty: the system's zone
+}
+
+// Camera says where frames come from.
+type Camera struct {
+	Source string // v4l2:PATH, clip:FILE, clip:FILE?once, scene:, pipe:COMMAND; empty: none configured
+	Width  int    // pixels
+	Height int
+	FPS    int
+}
+
+// SMTP is the server that mail is handed to.
+type SMTP struct {
+	Server   string // host name, IPv4, or IPv6 in brackets, as the installer typed it
+	Port     int
+	Security string // auto, starttls, tls, none
+	Auth     string // auto, none, plain, login, cram-md5, scram-sha-256, xoauth2
+	Username string
+	CAFile   string
+	Pin      string // sha256 of the server's public key, base64
+}
+
+// Mail is what the notification looks like.
+type Mail struct {
+	ReplyAddress string
+	Destinations []string // at most 3
+	Subject      string
+	DSTMark      bool
+	HoldOff      time.Duration // a trigger's own HoldOff overrides it
+	PictureWait  time.Duration
+}
+
+// Trigger is one of at most five triggers.
+type Trigger struct {
+	Name        string
+	Source      event.Source
+	Threshold   int // 1–9
+	Sensitivity int // 1–9
+	Zones       []Zone
+	Active      []Span // empty: always
+	Pre         Extent
+	Post        Extent
+	Interval    time.Duration // between kept images
+	Transfer    string        // none, or a transfer's name
+	Notify      bool
+	HoldOff     *time.Duration // nil: mail.hold_off
+	Line        string         // external, builtin: gpiochipN:LINE or a line's name
+	Edge        string         // rising, falling, both
+	Debounce    time.Duration
+	And         *And
+}
+
+// Zone is a rectangle in percent of the picture.
+type Zone struct{ X, Y, W, H float64 }
+
+// Span is a span of active time. To before or equal to From runs over midnight
+// into the next day; From == To is the whole day.
+type Span struct {
+	Days     []time.Weekday // empty: every day; the day on which the span begins
+	From, To int            // minutes after midnight
+}
+
+// Extent is how much is kept before or after a trigger: images or time, one of them zero.
+type Extent struct {
+	Images int
+	Time   time.Duration
+}
+
+// And is a second source that must fire within a time of the first.
+type And struct {
+	Source event.Source
+	Within time.Duration
+}
+
+// Transfer is a place that images go to; carried out by a later version.
+type Transfer struct {
+	Name string
+	Kind string
+	Rest map[string]string
+}
+
+// Storage bounds the event store.
+type Storage struct {
+	Directory string // empty: /var/lib/watchpost for root, else $XDG_STATE_HOME/watchpost
+	MaxBytes  int64
+	MaxAge    time.Duration
+}
+
+// SSH is the built-in SSH server; carried out by a later version.
+type SSH struct {
+	Listen         string
+	AuthorizedKeys string
+}
+
+// Serial is a serial console; carried out by a later version.
+type Serial struct {
+	Device string
+	Baud   int
+	Term   string
+}
+
+// Secrets are kept in a file of their own, mode 0600, and never leave the
+// engine: not in JSON, not in a log, not on a screen.
+type Secrets struct {
+	SMTPPassword string
+}
+
+// String keeps a Secrets out of every log and error message.
+func (Secrets) String() string { return "[secrets]" }
+
+// GoString keeps it out of %#v too.
+func (Secrets) GoString() string { return "[secrets]" }
+
+// MarshalJSON keeps it off every socket.
+func (Secrets) MarshalJSON() ([]byte, error) { return []byte(`"[secrets]"`), nil }

@@ -1,0 +1,62 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"watchpost/engine/config"
+	"watchpost/engine/event"
+	"watchpost/engine/frame"
+)
+
+// Camera is a source of frames. Run opens it, delivers frames until ctx ends or
+// the camera fails, closes everything and returns why. A frame's Data is valid
+// only during deliver, which copies what it keeps and never blocks.
+// A clip that is played once returns frame.ErrEnded at its end. An error that wraps
+// frame.ErrBusy says that another program uses the camera.
+type Camera interface {
+	Run(ctx context.Context, deliver func(*frame.Frame)) error
+}
+
+// Pictures turns frames into what the engine keeps and reads.
+type Pictures interface {
+	// Luma reduces f to block means of 8 x 8 pixels. An error means that nothing of it can be used.
+	Luma(dst *frame.Plane, f *frame.Frame) error
+	// JPEG compresses f at a quality of 1–100; an MJPEG frame is passed through as a copy.
+	JPEG(f *frame.Frame, quality int) ([]byte, error)
+}
+
+// Outbox is the durable mail queue. Submit, Retry and Drop return when the
+// change is on the disk. All methods are safe for concurrent use.
+type Outbox interface {
+	// Submit renders n once and spools it durably. A notice whose ID is already
+	// in the spool, delivered ones included, is left alone and no error.
+	Submit(ctx context.Context, n event.Notice) error
+	// Mails lists what the spool holds: everything unsettled, and the newest settled ones.
+	Mails() []event.Mail
+	// Settle tells the outbox that the journal has recorded a settled mail's
+	// outcome, so that it may be moved out of the queue. Idempotent.
+	Settle(id string) error
+	Retry(id string) error // held recipients become pending, and the mail is tried at once; "" is all
+	Drop(id string) error  // recipients not delivered become dropped
+	// Configure takes a new configuration for composing and sending; a mail
+	// already rendered keeps its content and recipients.
+	Configure(c config.Config, s config.Secrets, zone *time.Location)
+	// Diagnose walks the steps up to RCPT with the given settings; nothing is
+	// sent. It calls step for each, and reports whether all were ok.
+	Diagnose(ctx context.Context, c config.Config, s config.Secrets, step func(event.Step)) bool
+	// Run sends what waits until ctx ends.
+	Run(ctx context.Context) error
+}
+
+// OutboxEvents is what an outbox tells the engine. The calls come from the
+// outbox's goroutines, in order for one mail, and return at once.
+type OutboxEvents interface {
+	MailChanged(event.Mail)
+	MailStep(id string, s event.Step)
+}
+
+// Clock tells the time. Wall time may jump; waiting is done with timers, which are monotonic.
+type Clock interface {
+	Now() time.Time
+}

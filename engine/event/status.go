@@ -1,0 +1,139 @@
+package event
+
+import "time"
+
+// CameraState is the camera's condition; the words are the contract of `watchpost status`.
+type CameraState string
+
+const (
+	CameraStarting CameraState = "starting"
+	CameraOK       CameraState = "ok"
+	CameraLost     CameraState = "lost"
+	CameraStalled  CameraState = "stalled"
+	CameraBusy     CameraState = "busy"
+	CameraEnded    CameraState = "ended"
+)
+
+// Camera is what there is to say of the camera.
+type Camera struct {
+	State   CameraState `json:"state"`
+	Source  string      `json:"source"`
+	FPS     float64     `json:"fps"`     // measured over the last seconds
+	Dropped uint64      `json:"dropped"` // frames that were replaced by a newer one before detection saw them
+	Frames  uint64      `json:"frames"`
+	Width   int         `json:"width,omitempty"`
+	Height  int         `json:"height,omitempty"`
+	Problem string      `json:"problem,omitempty"`
+}
+
+// TriggerState says whether a trigger is listening and, if not, why it is silent.
+type TriggerState string
+
+const (
+	Armed        TriggerState = "armed"
+	StateWarming TriggerState = "warming_up"
+	StateOutside TriggerState = "outside"
+	StateHeldOff TriggerState = "held_off"
+	StatePrivacy TriggerState = "privacy"
+	StateOff     TriggerState = "off"
+	StateStuck   TriggerState = "stuck"
+	Unavailable  TriggerState = "unavailable"
+)
+
+// Trigger is a trigger's state with its account.
+type Trigger struct {
+	Name   string       `json:"name"`
+	Source Source       `json:"source"`
+	State  TriggerState `json:"state"`
+	Until  time.Time    `json:"until,omitzero"` // when State is going to change, where that is known
+	Why    string       `json:"why,omitempty"`  // with unavailable and stuck: a sentence
+	Level  float64      `json:"level"`          // motion level now, percent of the zone
+	Fires  float64      `json:"fires"`          // the level at which it fires: the threshold, percent of the zone
+	Last   time.Time    `json:"last,omitzero"`  // last firing
+	Account
+}
+
+// Queue counts mails by state.
+type Queue struct {
+	Queued    int    `json:"queued"`
+	Deferred  int    `json:"deferred"`
+	Held      int    `json:"held"`
+	Delivered uint64 `json:"delivered"` // since the store was made
+	Problem   string `json:"problem,omitempty"`
+}
+
+// Clock is the box's clock and zone.
+type Clock struct {
+	Time time.Time `json:"time"`
+	Zone string    `json:"zone"`
+	Set  bool      `json:"set"` // false: it shows a time before this program was built
+}
+
+// Storage is the event store's size against its bound, in bytes.
+type Storage struct {
+	Directory string `json:"directory"`
+	Events    int    `json:"events"`
+	Bytes     int64  `json:"bytes"`
+	MaxBytes  int64  `json:"max_bytes"`
+	FreeBytes int64  `json:"free_bytes"`
+}
+
+// Status is the state of everything: what `watchpost status --json` prints.
+type Status struct {
+	State    string    `json:"state"` // armed, privacy, setup
+	Site     string    `json:"site,omitempty"`
+	Version  string    `json:"version"`
+	Mode     string    `json:"mode"`               // service, terminal, demo
+	Demo     string    `json:"demo,omitempty"`     // in demo mode: what stands in for what
+	Revision string    `json:"revision"`           // of the configuration
+	Camera   Camera    `json:"camera"`             //
+	Triggers []Trigger `json:"triggers"`           //
+	Queue    Queue     `json:"queue"`              //
+	Clock    Clock     `json:"clock"`              //
+	Storage  Storage   `json:"storage"`            //
+	Problems []string  `json:"problems"`           // sentences: what happened, why, what to do
+	Findings []string  `json:"findings,omitempty"` // lines of a configuration that was not accepted, as `check` prints them
+}
+
+// Snapshot is what a subscriber gets first: the present state and the newest history.
+type Snapshot struct {
+	Status  Status   `json:"status"`
+	Firings []Firing `json:"firings"` // newest last, at most 50
+	Mails   []Mail   `json:"mails"`   // newest last, at most 50, delivered ones too
+}
+
+// Event is one change after a Snapshot. Exactly one pointer is set, or Lost.
+type Event struct {
+	Status *Status   `json:"status,omitempty"` // the whole state anew; at most four a second
+	Firing *Firing   `json:"firing,omitempty"` // a firing was accepted
+	Mail   *Mail     `json:"mail,omitempty"`   // a mail's state changed
+	Step   *MailStep `json:"step,omitempty"`   // a delivery attempt went a step on
+	Lost   int       `json:"lost,omitempty"`   // so many older events were dropped because the subscriber was slow
+}
+
+// MailStep is a step of the delivery of one mail.
+type MailStep struct {
+	Mail string `json:"mail"`
+	Step Step   `json:"step"`
+}
+
+// Stored is an event as the store keeps it (event.json).
+type Stored struct {
+	ID      string        `json:"id"`
+	Trigger string        `json:"trigger"`
+	Source  Source        `json:"source"`
+	Start   time.Time     `json:"start"`
+	End     time.Time     `json:"end,omitzero"` // zero while it runs
+	Firings int           `json:"firings"`      // the first and those that extended it
+	Peak    float64       `json:"peak,omitempty"`
+	Images  []StoredImage `json:"images"`
+	Missing []string      `json:"missing,omitempty"` // what is not there, with its reason
+}
+
+// StoredImage is one image file of a stored event.
+type StoredImage struct {
+	File  string    `json:"file"`
+	At    time.Time `json:"at"`
+	Level float64   `json:"level"`
+	Bytes int       `json:"bytes"`
+}
