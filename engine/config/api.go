@@ -6,7 +6,7 @@ import "errors"
 type Level uint8
 
 const (
-	Empty      Level = iota // nothing typed, and nothing needed
+	Empty      Level = iota // nothing typed and nothing needed, or (smtp.security auto) nothing to judge: Short says what follows
 	OK                      // fine
 	Incomplete              // half typed: not wrong yet, but cannot be saved
 	Warning                 // can be saved; the person should know
@@ -49,6 +49,14 @@ type Finding struct {
 type Change struct {
 	Key   string `json:"key"`
 	Value string `json:"value"`
+}
+
+// String keeps a secret out of a log.
+func (c Change) String() string {
+	if f, ok := Lookup(c.Key); ok && f.Secret {
+		return c.Key + "=[secret]"
+	}
+	return c.Key + "=" + quote(c.Value)
 }
 
 var (

@@ -3,7 +3,8 @@
 // comments.
 //
 // It is not a store of anything else, asks no network and no device, and starts
-// no goroutine. It imports engine/durable and YAML, IDNA and grapheme libraries.
+// no goroutine. It imports engine/durable and event, and libraries for YAML, IDNA,
+// public suffixes and grapheme clusters.
 package config
 
 import (

@@ -85,6 +85,7 @@ type Status struct {
 	Version  string    `json:"version"`
 	Mode     string    `json:"mode"`               // service, terminal, demo
 	Demo     string    `json:"demo,omitempty"`     // in demo mode: what stands in for what
+	Inbox    []string  `json:"inbox,omitempty"`    // in demo mode: a line for each mail that arrived, newest last
 	Revision string    `json:"revision"`           // of the configuration
 	Camera   Camera    `json:"camera"`             //
 	Triggers []Trigger `json:"triggers"`           //

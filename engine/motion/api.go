@@ -12,19 +12,25 @@ type Rect struct{ X, Y, W, H float64 }
 // Params is what one motion trigger asks for.
 type Params struct {
 	Threshold   int    // 1–9; see ThresholdPercent
-	Sensitivity int    // 1–9: how readily change counts as motion
+	Sensitivity int    // 1–9: how readily change counts as motion; see deviation
 	Zones       []Rect // empty: the whole picture
 }
 
-// ThresholdPercent is the area, in percent of the zone, that a threshold step stands for.
-func ThresholdPercent(step int) float64 { return 0 }
+// thresholdPercent is the documented table. 0.15 % is 461 pixels of 640 x 480.
+var thresholdPercent = [...]float64{0.03, 0.05, 0.07, 0.10, 0.15, 0.30, 0.70, 2, 5}
+
+// ThresholdPercent is the area, in percent of the zone, that a threshold step
+// stands for. A step outside 1–9 counts as the nearest one.
+func ThresholdPercent(step int) float64 {
+	return thresholdPercent[min(max(step, 1), len(thresholdPercent))-1]
+}
 
 // Result is what one plane means for one Params.
 type Result struct {
 	Level   float64 // moving area, percent of the zone
-	Active  bool    // an event is going on
+	Active  bool    // an event is going on; also while all that it is made of stands still
 	Started bool    // an event started on this plane
-	Ended   bool    // the event has ended: it was quiet for the quiet time
+	Ended   bool    // the event has ended: it was quiet for the quiet time, or gave way to another; never with Started
 	// LastMoving is, with Ended, the frame sequence and moment of the last motion.
 	LastMovingSeq uint64
 	LastMovingAt  time.Duration
@@ -34,20 +40,115 @@ type Result struct {
 
 // Detector is one background model with any number of Params evaluated on it.
 // It is owned by one goroutine.
-type Detector struct{}
+type Detector struct {
+	bg      background
+	views   []*view // one for each sensitivity asked for
+	gates   []gate  // one for each Params
+	keep    []byte  // blocks that an event in progress forbids to learn
+	results []Result
+}
 
 // New returns a detector. It does not detect before it has seen the scene for a moment.
-func New(p []Params) *Detector { return &Detector{} }
+func New(p []Params) *Detector {
+	d := &Detector{gates: make([]gate, len(p)), results: make([]Result, len(p))}
+	for i, q := range p {
+		d.gates[i] = gate{params: q, view: d.viewFor(min(max(q.Sensitivity, 1), 9))}
+	}
+	return d
+}
 
-// Reset forgets the scene: a new stream begins.
-func (d *Detector) Reset() {}
+func (d *Detector) viewFor(sensitivity int) *view {
+	for _, v := range d.views {
+		if v.sensitivity == sensitivity {
+			return v
+		}
+	}
+	d.views = append(d.views, &view{sensitivity: sensitivity})
+	return d.views[len(d.views)-1]
+}
+
+// Reset forgets the scene: a new stream begins. Events that are going on are
+// forgotten too; Close ends them properly first.
+func (d *Detector) Reset() {
+	d.bg.forget()
+	for _, v := range d.views {
+		v.clear()
+	}
+	for i := range d.gates {
+		d.gates[i].reset()
+	}
+}
 
 // Step takes the next plane, its sequence number and its moment on a clock
-// that never jumps. The slice is valid until the next call.
-func (d *Detector) Step(p *frame.Plane, seq uint64, at time.Duration) []Result { return nil }
+// that never jumps. The slice is valid until the next call. A plane of another
+// size ends the events that are going on and starts the model anew.
+func (d *Detector) Step(p *frame.Plane, seq uint64, at time.Duration) []Result {
+	if p.Width < 1 || p.Height < 1 || len(p.Pix) != p.Width*p.Height {
+		for i := range d.gates {
+			d.results[i] = d.gates[i].result()
+		}
+		return d.results // nothing readable is no motion and no quiet either
+	}
+	resized := !d.bg.fits(p)
+	if resized {
+		d.resize(p)
+	}
+	seen := d.bg.compare(p, at)
+	for _, v := range d.views {
+		if !d.eventIn(v) {
+			v.largest = 0
+		}
+		if seen {
+			v.find(&d.bg, at)
+		} else {
+			v.clear()
+		}
+	}
+	clear(d.keep)
+	for i := range d.gates {
+		g := &d.gates[i]
+		switch {
+		case resized:
+			d.results[i] = g.close()
+			g.fit(p)
+		case seen:
+			d.results[i] = g.step(&d.bg, seq, at)
+			g.protect(d.keep, at)
+		default:
+			d.results[i] = g.result()
+		}
+	}
+	d.bg.learn(p, d.keep, at)
+	return d.results
+}
 
-// Mask returns, after Step, one byte a block: non-zero where params i sees motion.
-func (d *Detector) Mask(i int) []byte { return nil }
+// eventIn reports whether an event is going on that is seen through v.
+func (d *Detector) eventIn(v *view) bool {
+	for i := range d.gates {
+		if d.gates[i].view == v && d.gates[i].active {
+			return true
+		}
+	}
+	return false
+}
+
+func (d *Detector) resize(p *frame.Plane) {
+	d.bg.resize(p)
+	n := p.Width * p.Height
+	d.keep = make([]byte, n)
+	for _, v := range d.views {
+		v.resize(p.Width, p.Height)
+	}
+}
+
+// Mask returns, after Step, one byte a block: non-zero where params i sees
+// motion, row by row. It is valid until the next call of Step, and nil before the first.
+func (d *Detector) Mask(i int) []byte { return d.gates[i].mask }
 
 // Close ends the events that are going on, as at the end of a recording.
-func (d *Detector) Close() []Result { return nil }
+func (d *Detector) Close() []Result {
+	for i := range d.gates {
+		d.results[i] = d.gates[i].close()
+	}
+	return d.results
+}

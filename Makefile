@@ -1,0 +1,48 @@
+# watchpost: see README.md. `make run` opens it, `make test` tests it.
+
+VERSION ?= 0.1.0
+PACKAGES = postfix sasl2-bin libsasl2-modules ffmpeg tmux python3 \
+	qemu-system-x86 busybox-static cpio kmod xz-utils
+GO ?= go
+
+.PHONY: build run test deps need bench eval docs clean
+
+build:
+	$(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/watchpost ./cmd/watchpost
+
+run: build
+	bin/watchpost
+
+# Tests run against real counterparts. What is missing is installed where that
+# is allowed, else those tests are skipped and listed; with CI=true a skip fails.
+test: need
+	@$(GO) vet ./...
+	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "gofmt: the files above are not formatted"; exit 1; }
+	@skips=$$(mktemp); trap 'rm -f $$skips' EXIT; \
+	WATCHPOST_SKIPS=$$skips $(GO) test -count=1 -timeout 15m ./...; status=$$?; \
+	if [ -s $$skips ]; then echo; echo "Skipped:"; sort -u $$skips; else echo "Nothing was skipped."; fi; \
+	exit $$status
+
+need:
+	@if [ "$$(id -u)" = 0 ] && ! dpkg-query -W -f='$${Status}\n' $(PACKAGES) 2>/dev/null | \
+		awk '/ok installed/ {n++} END {exit n != '$(words $(PACKAGES))'}'; then $(MAKE) --no-print-directory deps; fi
+
+# The real counterparts of the tests, from Debian. Postfix is not configured as
+# this machine's mail server: the tests start their own.
+deps:
+	apt-get update -qq
+	echo 'postfix postfix/main_mailer_type select No configuration' | debconf-set-selections
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(PACKAGES)
+
+bench:
+	$(GO) test -run '^$$' -bench . -benchmem ./engine/motion ./hw ./engine/journal ./mail
+
+# The detector on the labelled clips; needs them (see README.md).
+eval: build
+	@.ci/eval bin/watchpost
+
+docs:
+	$(GO) test ./cmd/watchpost -run TestReference -update
+
+clean:
+	rm -rf bin

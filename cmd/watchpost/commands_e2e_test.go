@@ -1,0 +1,345 @@
+package main
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+func decodeBase64(t *testing.T, r io.Reader) []byte {
+	t.Helper()
+	b, err := io.ReadAll(base64.NewDecoder(base64.StdEncoding, r))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func unmarshal[T any](t *testing.T, js string) (v T) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(js), &v); err != nil {
+		t.Fatalf("%v: %s", err, js)
+	}
+	return v
+}
+
+func TestCheckField(t *testing.T) {
+	r := newRig(t, "")
+	for _, c := range []struct {
+		key, value, begins string
+		code               int
+	}{
+		{"smtp.server", "mail.example.net", "ok", exitOK},
+		{"smtp.server", "[2001:db8::25]", "ok", exitOK},
+		{"smtp.server", "2001:db8::25", "error: ", exitFailed},
+		{"smtp.server", "mail.", "incomplete: ", exitIncomplete},
+		{"smtp.port", "587", "ok", exitOK},
+		{"smtp.port", "65536", "error: ", exitFailed},
+		{"smtp.port", "-1", "error: ", exitFailed},
+		{"mail.destinations", "ops@", "incomplete: ", exitIncomplete},
+		{"mail.destinations", "ops@example.net", "ok", exitOK},
+		{"mail.subject", strings.Repeat("x", 45), "error: ", exitFailed},
+		{"mail.subject", strings.Repeat("ä", 44), "ok", exitOK},
+		{"mail.hold_off", "1h", "ok", exitOK},
+		{"mail.hold_off", "3601", "error: ", exitFailed},
+	} {
+		out, _, code := r.run("", "check", "--field", c.key, c.value)
+		if code != c.code || !strings.HasPrefix(out, c.begins) || strings.Count(out, "\n") != 1 {
+			t.Errorf("%s %q: exit %d, %q", c.key, c.value, code, out)
+		}
+	}
+	if out, _, code := r.run("ops@example.net\n", "check", "--field", "mail.destinations", "-"); code != exitOK || out != "ok\n" {
+		t.Errorf("from standard input: %d %q", code, out)
+	}
+	if _, errOut, code := r.run("", "check", "--field", "smtp.password", "hunter2"); code != exitFailed || strings.Contains(errOut, "hunter2") {
+		t.Errorf("a secret on the command line: %d %q", code, errOut)
+	}
+	if out, _, code := r.run("hunter2", "check", "--field", "smtp.password", "-"); code != exitOK || strings.Contains(out, "hunter2") {
+		t.Errorf("a secret from standard input: %d %q", code, out)
+	}
+}
+
+func TestUsage(t *testing.T) {
+	r := newRig(t, "")
+	for _, c := range []struct {
+		args []string
+		code int
+	}{
+		{[]string{"version"}, exitOK}, {[]string{"help"}, exitOK}, {[]string{"version", "--json"}, exitOK},
+		{[]string{"frobnicate"}, exitUsage}, {[]string{"set", "smtp.port"}, exitUsage}, {[]string{"status", "--nope"}, exitUsage},
+		{[]string{"check", "a", "b"}, exitUsage}, {[]string{"queue"}, exitUsage}, {[]string{"queue", "show"}, exitUsage},
+		{[]string{"events", "burn"}, exitUsage}, {[]string{"setup"}, exitUsage},
+		{[]string{"status"}, exitNoService}, {[]string{"trigger", "yard"}, exitNoService}, {[]string{"test-mail"}, exitNoService},
+		{[]string{"queue", "list"}, exitOK}, {[]string{"events", "list"}, exitOK},
+		{nil, exitFailed}, // no terminal
+	} {
+		out, errOut, code := r.run("", c.args...)
+		if code != c.code {
+			t.Errorf("%v: exit %d, want %d: %s%s", c.args, code, c.code, out, errOut)
+		}
+		if code != exitOK && (strings.Count(errOut, "\n") != 1 || out != "") {
+			t.Errorf("%v: not one clear line: %q %q", c.args, errOut, out)
+		}
+	}
+}
+
+// Bad configurations: one clear line each with file, line and key; check exits 1.
+func TestBadConfigurations(t *testing.T) {
+	for name, c := range map[string]struct{ yaml, want string }{
+		"wrong value":   {"version: 1\nsmtp:\n  port: 99999\n", ":3: smtp.port: "},
+		"unknown key":   {"version: 1\nsmtp:\n  sever: mail.example.net\n", ":3: smtp.sever: "},
+		"duplicate key": {"version: 1\nsmtp:\n  port: 25\n  port: 587\n", ":4: smtp.port: "},
+		"not YAML":      {"version: 1\n\t{{{\n", ":2: "},
+		"not UTF-8":     {"version: 1\nsite: {name: \"\xff\xfe\"}\n", ":2: "},
+		"10 MB":         {strings.Repeat("# padding, padding, padding\n", 370_000), ": "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, "")
+			if err := os.WriteFile(r.config, []byte(c.yaml), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			out, errOut, code := r.run("", "check", r.config)
+			if code != exitFailed || !strings.HasPrefix(out, r.config+c.want) || strings.Count(out, "\n") != 1 {
+				t.Errorf("check: exit %d, %q %q", code, out, errOut)
+			}
+		})
+	}
+	r := newRig(t, "")
+	if out, errOut, code := r.run("", "check", filepath.Join(r.dir, "missing.yaml")); code != exitOK {
+		t.Errorf("missing: %d %s%s", code, out, errOut)
+	}
+	os.WriteFile(r.config, nil, 0o600)
+	if out, errOut, code := r.run("", "check", r.config); code != exitOK {
+		t.Errorf("empty: %d %s%s", code, out, errOut)
+	}
+}
+
+// serve runs on the last good copy when the file breaks, shows the lines, and
+// takes the mended file without a restart; with no good copy it is set-up mode.
+func TestLastGood(t *testing.T) {
+	good := "version: 1\nsite: {name: Good}\ncamera: {source: \"scene:\"}\ntriggers: [{name: bell, source: manual}]"
+	r := newRig(t, good)
+	s := r.serve().ready()
+	s.stop(syscall.SIGTERM)
+	broken := good + "\nsmtp: {port: many}"
+	r.write(broken)
+	s = r.serve().ready()
+	st := r.status()
+	if st.Site != "Good" || len(st.Findings) != 1 || !strings.Contains(st.Findings[0], "smtp.port") {
+		t.Errorf("on a broken file: site %q, findings %v", st.Site, st.Findings)
+	}
+	r.write(strings.Replace(good, "Good", "Mended", 1))
+	r.until("the mended file is in force", func() bool { st = r.status(); return st.Site == "Mended" && len(st.Findings) == 0 })
+	r.write(broken)
+	r.until("the broken file is reported", func() bool { st = r.status(); return st.Site == "Mended" && len(st.Findings) == 1 })
+	r.write(strings.Replace(good, "Good", "Hup", 1))
+	s.cmd.Process.Signal(syscall.SIGHUP)
+	r.until("SIGHUP has read it", func() bool { return r.status().Site == "Hup" })
+
+	fresh := newRig(t, "smtp: {port: many}")
+	fresh.serve().ready()
+	if st := fresh.status(); st.State != "setup" || len(st.Findings) != 1 {
+		t.Errorf("with no good copy: state %q, findings %v", st.State, st.Findings)
+	}
+}
+
+func TestSecondEngine(t *testing.T) {
+	r := newRig(t, "version: 1\ncamera: {source: \"scene:\"}\ntriggers: [{name: bell, source: manual}]")
+	s := r.serve().ready()
+	_, errOut, code := r.run("", "serve")
+	if code != exitFailed || !strings.Contains(errOut, "process") || strings.Count(errOut, "\n") != 1 {
+		t.Errorf("a second engine: %d %q", code, errOut)
+	}
+	other := newRig(t, "") // another configuration on the same store
+	os.WriteFile(other.config, []byte("storage: {directory: \""+filepath.Join(r.dir, "store")+"\"}\n"), 0o600)
+	if _, errOut, code = other.run("", "serve"); code != exitFailed || !strings.Contains(errOut, "store") {
+		t.Errorf("another engine on the store: %d %q", code, errOut)
+	}
+	s.stop(syscall.SIGTERM)
+	if st := r.serve().ready().r.status(); len(st.Triggers) != 1 {
+		t.Errorf("after a restart: %+v", st)
+	}
+}
+
+func TestSetThroughServiceAndFile(t *testing.T) {
+	r := newRig(t, "version: 1 # mine\ncamera: {source: \"scene:\"}\ntriggers: [{name: bell, source: manual}]\n# keep this")
+	for _, running := range []bool{false, true} {
+		if running {
+			r.serve().ready()
+		}
+		for _, c := range []struct {
+			key, value, stdin string
+			code              int
+		}{
+			{"smtp.server", "mail.example.net", "", exitOK},
+			{"smtp.port", "70000", "", exitFailed},
+			{"smtp.username", "-", "gate3\n", exitOK},
+			{"smtp.password", "-", "hunter2\n", exitOK},
+			{"smtp.password", "hunter2", "", exitFailed},
+			{"mail.reply_address", "gate3@example.net", "", exitOK},
+			{"mail.destinations", "a@example.net, b@example.net", "", exitOK},
+			{"mail.destinations.2", "a@example.net", "", exitFailed}, // a duplicate
+			{"site.name", "-x", "", exitOK},
+			{"nonsense", "1", "", exitFailed},
+		} {
+			out, errOut, code := r.run(c.stdin, "set", c.key, c.value)
+			if code != c.code || strings.Contains(out+errOut, "hunter2") || code != exitOK && out+errOut == "" {
+				t.Errorf("running %v: set %s %q: %d %q %q", running, c.key, c.value, code, out, errOut)
+			}
+		}
+		text, _ := os.ReadFile(r.config)
+		if !strings.Contains(string(text), "# mine") || !strings.Contains(string(text), "# keep this") || strings.Contains(string(text), "hunter2") {
+			t.Errorf("the file:\n%s", text)
+		}
+		secrets := filepath.Join(r.dir, "secrets.yaml")
+		if st, err := os.Stat(secrets); err != nil || st.Mode().Perm() != 0o600 {
+			t.Errorf("secrets.yaml: %v %v", st, err)
+		}
+	}
+	if s := r.status(); s.Site != "-x" {
+		t.Errorf("site %q", s.Site)
+	}
+}
+
+func TestPlainSetup(t *testing.T) {
+	r := newRig(t, "")
+	answers := "Gate 3\nEurope/Berlin\nscene:\nmail.exam ple\nmail.example.net\n587\n\n\ngate3\nhunter2\ngate3@example.net\nguard@example.net\n\n\n\nyes\n"
+	out, errOut, code := r.run(answers, "setup", "--plain")
+	if code != exitOK || strings.Contains(out, "hunter2") {
+		t.Fatalf("%d %s%s", code, out, errOut)
+	}
+	if out, _, code := r.run("", "check"); code != exitOK {
+		t.Errorf("check: %d %s", code, out)
+	}
+	text, _ := os.ReadFile(r.config)
+	for _, w := range []string{"Gate 3", "mail.example.net", "guard@example.net"} {
+		if !strings.Contains(string(text), w) {
+			t.Errorf("the file lacks %q:\n%s", w, text)
+		}
+	}
+	if _, errOut, code = r.run("", "setup", "--plain"); code != exitFailed || !strings.Contains(errOut, "nothing was saved") {
+		t.Errorf("input that ends: %d %q", code, errOut)
+	}
+}
+
+// Clips that are missing, truncated or no video: a clear state, no crash.
+func TestBadClips(t *testing.T) {
+	dir := t.TempDir()
+	text := filepath.Join(dir, "text.mp4")
+	os.WriteFile(text, []byte("this is no video"), 0o600)
+	for _, clip := range []string{filepath.Join(dir, "missing.mp4"), text} {
+		r := newRig(t, "version: 1\ncamera: {source: \"clip:"+clip+"\"}\ntriggers: [{name: yard, source: motion}]")
+		r.serve().ready()
+		r.until("the camera is lost, with the reason", func() bool {
+			s := r.status()
+			return s.Camera.State == "lost" && strings.Contains(strings.Join(s.Problems, "\n"), filepath.Base(clip))
+		})
+	}
+}
+
+func TestImportRules(t *testing.T) {
+	std := func(p string) bool {
+		return !strings.Contains(strings.Split(p, "/")[0], ".") && !strings.HasPrefix(p, "watchpost")
+	}
+	allowed := map[string]func(p string) bool{
+		"watchpost/engine/event":   std,
+		"watchpost/engine/frame":   std,
+		"watchpost/engine/durable": std,
+		"watchpost/engine/motion":  func(p string) bool { return std(p) || p == "watchpost/engine/frame" },
+		"watchpost/engine/config":  func(p string) bool { return !strings.HasPrefix(p, "watchpost") || leafOf(p, "event", "durable") },
+		"watchpost/engine/schedule": func(p string) bool {
+			return !strings.HasPrefix(p, "watchpost") || leafOf(p, "event", "durable", "config")
+		},
+		"watchpost/engine/ring":    func(p string) bool { return std(p) || leafOf(p, "event") },
+		"watchpost/engine/journal": func(p string) bool { return std(p) || leafOf(p, "event", "durable") },
+		"watchpost/engine/store":   func(p string) bool { return std(p) || leafOf(p, "event", "durable") },
+		"watchpost/engine":         without("watchpost/hw", "watchpost/mail", "watchpost/tui", "charm.land/", "github.com/charmbracelet/", "github.com/wneessen/", "golang.org/x/crypto/ssh"),
+		"watchpost/hw":             onlyLeaves,
+		"watchpost/mail":           onlyLeaves,
+		"watchpost/mail/sink":      onlyLeaves,
+		"watchpost/tui":            func(p string) bool { return onlyLeaves(p) || strings.HasPrefix(p, "watchpost/tui/") },
+		"watchpost/tui/term":       func(p string) bool { return !strings.HasPrefix(p, "watchpost") },
+	}
+	out, err := exec.Command("go", "list", "-deps", "-f", "{{.ImportPath}}: {{join .Imports \" \"}}", "watchpost/...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	direct := map[string][]string{}
+	for line := range strings.Lines(string(out)) {
+		name, imports, _ := strings.Cut(strings.TrimSpace(line), ": ")
+		direct[strings.TrimSuffix(name, ":")] = strings.Fields(imports)
+	}
+	for pkg, ok := range allowed {
+		if direct[pkg] == nil {
+			t.Errorf("there is no package %s", pkg)
+		}
+		for p := range closure(direct, pkg) {
+			// Of packages outside this module what they import themselves is their business.
+			if !ok(p) && importedByOurs(direct, pkg, p) {
+				t.Errorf("%s imports %s", pkg, p)
+			}
+		}
+	}
+}
+
+func leafOf(p string, names ...string) bool {
+	for _, n := range names {
+		if p == "watchpost/engine/"+n {
+			return true
+		}
+	}
+	return false
+}
+
+func onlyLeaves(p string) bool {
+	return !strings.HasPrefix(p, "watchpost") || leafOf(p, "event", "frame", "config", "durable", "motion")
+}
+
+func without(prefixes ...string) func(string) bool {
+	return func(p string) bool {
+		for _, x := range prefixes {
+			if strings.HasPrefix(p, x) {
+				return false
+			}
+		}
+		return true
+	}
+}
+
+// closure is every package that pkg reaches.
+func closure(direct map[string][]string, pkg string) map[string]bool {
+	seen := map[string]bool{}
+	var walk func(string)
+	walk = func(p string) {
+		for _, i := range direct[p] {
+			if !seen[i] {
+				seen[i] = true
+				walk(i)
+			}
+		}
+	}
+	walk(pkg)
+	return seen
+}
+
+// importedByOurs reports whether pkg or a package of this module that it reaches imports p.
+func importedByOurs(direct map[string][]string, pkg, p string) bool {
+	ours := closure(direct, pkg)
+	ours[pkg] = true
+	for o := range ours {
+		if strings.HasPrefix(o, "watchpost") {
+			for _, i := range direct[o] {
+				if i == p {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}

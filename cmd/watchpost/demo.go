@@ -1,0 +1,89 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"mime"
+	"net"
+	netmail "net/mail"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sync/errgroup"
+
+	"watchpost/engine/config"
+	"watchpost/mail/sink"
+	"watchpost/tui"
+)
+
+const demoMails = 20 // that the embedded mail server keeps
+
+// runDemo shows the product without hardware and without a configuration: a
+// generated scene as the camera, an embedded mail server, a folder that goes
+// away at the end. why says, where it was not asked for, what was not found.
+func runDemo(ctx context.Context, f *flags, why string, show func(context.Context, tui.Backend) error) int {
+	dir, err := os.MkdirTemp("", "watchpost-demo-")
+	if err != nil {
+		return f.failed(err)
+	}
+	defer os.RemoveAll(dir)
+	server := sink.New(demoMails)
+	addr, err := server.Listen()
+	if err != nil {
+		return f.failed(fmt.Errorf("demo: the embedded mail server: %w", err))
+	}
+	path := filepath.Join(dir, "watchpost.yaml")
+	if err := os.WriteFile(path, demoConfig(addr, dir), 0o600); err != nil {
+		return f.failed(err)
+	}
+	text := "demo: a generated scene is the camera, an embedded mail server takes the mail; nothing is kept"
+	if why != "" {
+		text = "demo, since there is no configuration and no camera (" + why + "): a generated scene, an embedded mail server; nothing is kept"
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return server.Run(ctx) })
+	g.Go(func() error {
+		defer cancel()
+		srv, err := begin{file: config.Open(path), mode: "demo", demo: text, log: fileLog, inbox: func() []string { return inbox(server) }}.open()
+		if err != nil {
+			return err
+		}
+		return beside(ctx, srv, show)
+	})
+	err = g.Wait()
+	if ctx.Err() != nil && err == context.Canceled {
+		err = nil
+	}
+	return f.result(err)
+}
+
+func demoConfig(addr, dir string) []byte {
+	host, port, _ := net.SplitHostPort(addr)
+	return fmt.Appendf(nil, `version: 1
+site: {name: Demo}
+camera: {source: "scene:"}
+smtp: {server: %q, port: %s, security: none}
+mail: {reply_address: camera@demo.invalid, destinations: [guard@demo.invalid], subject: CameraNotification, hold_off: 15s}
+triggers:
+  - {name: yard, source: motion, post: 3s}
+storage: {directory: %q, max_bytes: 50MB}
+`, host, port, dir)
+}
+
+// inbox is what the screen shows of the mails that arrived.
+func inbox(server *sink.Server) []string {
+	var lines []string
+	for _, m := range server.Messages() {
+		subject := "a mail that cannot be read"
+		if parsed, err := netmail.ReadMessage(bytes.NewReader(m.Data)); err == nil {
+			if subject, err = new(mime.WordDecoder).DecodeHeader(parsed.Header.Get("Subject")); err != nil {
+				subject = parsed.Header.Get("Subject")
+			}
+		}
+		lines = append(lines, fmt.Sprintf("%s  %s  %d kB", m.At.Format("15:04:05"), subject, (len(m.Data)+999)/1000))
+	}
+	return lines
+}

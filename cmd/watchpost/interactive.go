@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"watchpost/engine/config"
+	"watchpost/engine/control"
+	"watchpost/hw"
+	"watchpost/tui"
+)
+
+const logMax = 1 << 20 // bytes of the terminal's log before it begins anew
+
+// runTerminal is `watchpost` alone: it attaches to the service that runs on the
+// configuration, or is engine and interface itself; without a configuration and
+// without a camera it is the demo.
+func runTerminal(ctx context.Context, args []string, s streams) int {
+	f := newFlags("watchpost", s)
+	demo := f.Bool("demo", false, "embedded scene and mail server")
+	if _, ok := f.parse(args, -1, 0, 0); !ok {
+		return exitUsage
+	}
+	in, ok := s.in.(*os.File)
+	out, ok2 := s.out.(*os.File)
+	if !ok || !ok2 || !isTerminal(in) || !isTerminal(out) {
+		return f.failed(errors.New("this is no terminal: watchpost serve runs without one, watchpost help lists the commands"))
+	}
+	show := func(ctx context.Context, b tui.Backend) error {
+		return tui.Run(ctx, b, tui.Options{In: in, Out: out, Env: os.Environ()})
+	}
+	if *demo {
+		return runDemo(ctx, f, "", show)
+	}
+	client, err := f.service(ctx)
+	if err == nil {
+		err = show(ctx, client)
+		return f.result(err)
+	}
+	if !errors.Is(err, control.ErrNoService) {
+		return f.failed(err)
+	}
+	if unconfigured(f.file()) {
+		if source, why := hw.FindCamera(); source == "" {
+			return runDemo(ctx, f, why, show)
+		}
+	}
+	srv, err := begin{file: f.file(), mode: "terminal", log: fileLog}.open()
+	if err != nil {
+		return f.failed(err)
+	}
+	return f.result(beside(ctx, srv, show))
+}
+
+func (f *flags) result(err error) int {
+	if err != nil {
+		return f.failed(err)
+	}
+	return exitOK
+}
+
+// unconfigured reports whether there is nothing in the file, or no file.
+func unconfigured(file *config.File) bool {
+	st, err := os.Stat(file.Path())
+	if err != nil {
+		return errors.Is(err, os.ErrNotExist)
+	}
+	return st.Size() == 0
+}
+
+// beside runs the service and the interface until either ends, and ends the other.
+func beside(ctx context.Context, srv *service, show func(context.Context, tui.Backend) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	ran := make(chan error, 1)
+	go func() {
+		defer cancel()
+		ran <- srv.run(ctx)
+	}()
+	err := show(ctx, srv.engine)
+	cancel()
+	if rerr := <-ran; rerr != nil {
+		return rerr
+	}
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// fileLog logs beside the store, so that nothing prints over the interface.
+func fileLog(dir string) (*slog.Logger, error) {
+	path := filepath.Join(dir, "watchpost.log")
+	if st, err := os.Stat(path); err == nil && st.Size() > logMax {
+		if err := os.Rename(path, path+".1"); err != nil {
+			return nil, fmt.Errorf("open the log: %w", err)
+		}
+	}
+	w, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open the log: %w", err)
+	}
+	return slog.New(slog.NewTextHandler(w, nil)), nil
+}

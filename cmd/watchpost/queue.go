@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"watchpost/engine/control"
+	"watchpost/engine/event"
+	"watchpost/mail"
+)
+
+// queue is what the queue commands need: the service, or the files when it is down.
+type queue interface {
+	Queue(ctx context.Context) ([]event.Mail, error)
+	Retry(ctx context.Context, id string) error
+	Drop(ctx context.Context, id string) error
+}
+
+// spoolFiles is the queue of a service that is not running.
+type spoolFiles struct{ *mail.Outbox }
+
+func (s spoolFiles) Queue(context.Context) ([]event.Mail, error) { return s.Mails(), nil }
+func (s spoolFiles) Retry(_ context.Context, id string) error    { return s.Outbox.Retry(id) }
+func (s spoolFiles) Drop(_ context.Context, id string) error     { return s.Outbox.Drop(id) }
+
+// openQueue returns the service's queue, or the files under the service's lock.
+func openQueue(ctx context.Context, f *flags) (queue, func(), error) {
+	client, err := f.service(ctx)
+	if err == nil {
+		return client, func() {}, nil
+	}
+	if !errors.Is(err, control.ErrNoService) {
+		return nil, nil, err
+	}
+	dir, l, err := offline(f)
+	if err != nil {
+		return nil, nil, err
+	}
+	o, err := mail.Open(filepath.Join(dir, "spool"), mail.Options{Version: version})
+	if err != nil {
+		l.Close()
+		return nil, nil, err
+	}
+	return spoolFiles{o}, func() { l.Close() }, nil
+}
+
+// offline locks the store of a service that is not running.
+func offline(f *flags) (dir string, l *lock, err error) {
+	loaded, _, err := load(f.file())
+	if err != nil {
+		return "", nil, err
+	}
+	dir = stateDir(loaded.Config)
+	l, err = takeLock(filepath.Join(dir, "lock"), "the store "+dir)
+	return dir, l, err
+}
+
+// runQueue is `watchpost queue list|show|retry|drop`.
+func runQueue(ctx context.Context, args []string, s streams) int {
+	f := newFlags("queue", s)
+	words, ok := f.parse(args, -1, 1, 2)
+	if !ok {
+		return exitUsage
+	}
+	verb, id := words[0], ""
+	if len(words) == 2 {
+		id = words[1]
+	}
+	if !slices.Contains([]string{"list", "show", "retry", "drop"}, verb) || id == "" && (verb == "show" || verb == "drop") {
+		f.misused("it takes list, show ID, retry [ID] or drop ID")
+		return exitUsage
+	}
+	q, done, err := openQueue(ctx, f)
+	if err != nil {
+		return f.failed(err)
+	}
+	defer done()
+	switch verb {
+	case "retry":
+		err = q.Retry(ctx, id)
+	case "drop":
+		err = q.Drop(ctx, id)
+	default:
+		return showQueue(ctx, f, q, id)
+	}
+	if err != nil {
+		return f.failed(err)
+	}
+	return exitOK
+}
+
+func showQueue(ctx context.Context, f *flags, q queue, id string) int {
+	mails, err := q.Queue(ctx)
+	if err != nil {
+		return f.failed(err)
+	}
+	if id != "" {
+		mails = slices.DeleteFunc(mails, func(m event.Mail) bool { return m.ID != id })
+		if len(mails) == 0 {
+			return f.failed(fmt.Errorf("mail %q: %w", id, event.ErrNotFound))
+		}
+	}
+	for _, m := range mails {
+		switch {
+		case f.json:
+			f.printJSON(m)
+		case id != "":
+			printMail(f.s.out, m)
+		default:
+			fmt.Fprintf(f.s.out, "%-22s %-9s %s  %s\n", m.ID, m.QueueState(), m.At.Format("2006-01-02 15:04:05"), m.Subject)
+		}
+	}
+	return exitOK
+}
+
+func printMail(w io.Writer, m event.Mail) {
+	fmt.Fprintf(w, "%s: %s, %s\n  subject  %s\n  bytes    %d\n  queued   %s, %d attempts\n", m.ID, m.QueueState(), m.Kind,
+		m.Subject, m.Bytes, m.Queued.Format(time.DateTime), m.Attempts)
+	for _, r := range m.Recipients {
+		fmt.Fprintf(w, "  %s  %s  %s\n", r.State, r.Address, r.Reply)
+	}
+	if m.Problem != "" {
+		fmt.Fprintf(w, "  %s\n", m.Problem)
+	}
+}

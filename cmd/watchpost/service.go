@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"watchpost/engine"
+	"watchpost/engine/config"
+	"watchpost/engine/control"
+	"watchpost/hw"
+	"watchpost/mail"
+)
+
+// wallClock is the system's clock.
+type wallClock struct{}
+
+func (wallClock) Now() time.Time { return time.Now() }
+
+// service is an engine with everything that it needs, on one configuration.
+type service struct {
+	engine *engine.Engine
+	outbox *mail.Outbox
+	socket net.Listener // nil: not served (demo)
+	locks  []*lock
+	log    *slog.Logger
+}
+
+// begin says how a service is to run.
+type begin struct {
+	file *config.File
+	mode string // service, terminal, demo
+	demo string
+	log  func(dir string) (*slog.Logger, error)
+	// inbox is what arrived at the embedded mail server, in demo mode.
+	inbox func() []string
+}
+
+// load reads the configuration that is to be in force: the file, or where that
+// does not validate the last good copy, or the empty one; with the file's findings.
+func load(file *config.File) (config.Loaded, []config.Finding, error) {
+	l, err := file.Load()
+	if err != nil {
+		return l, nil, err
+	}
+	for _, f := range l.Findings {
+		if f.Level != config.Error {
+			continue
+		}
+		if good, ok := file.LoadGood(); ok {
+			good.Revision = l.Revision // a change is made on the file as it is
+			return good, l.Findings, nil
+		}
+		return config.Loaded{Config: config.Config{Version: 1}, Revision: l.Revision}, l.Findings, nil
+	}
+	return l, nil, nil
+}
+
+// open takes the locks and opens the stores; nothing runs yet.
+func (b begin) open() (s *service, err error) {
+	s = &service{}
+	defer func() {
+		if err != nil {
+			s.close()
+		}
+	}()
+	socket := socketPath(b.file.Path())
+	if err := s.lock(socket+".lock", "the configuration "+b.file.Path()); err != nil {
+		return s, err
+	}
+	loaded, findings, err := load(b.file)
+	if err != nil {
+		return s, err
+	}
+	dir := stateDir(loaded.Config)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return s, fmt.Errorf("open the store: %w", err)
+	}
+	if err := s.lock(filepath.Join(dir, "lock"), "the store "+dir); err != nil {
+		return s, err
+	}
+	if s.log, err = b.log(dir); err != nil {
+		return s, err
+	}
+	feed := engine.NewMailFeed()
+	if s.outbox, err = mail.Open(filepath.Join(dir, "spool"), mail.Options{Listener: feed, Log: s.log, Version: version}); err != nil {
+		return s, err
+	}
+	s.engine, err = engine.New(engine.Options{
+		OpenCamera: func(c config.Camera) (engine.Camera, error) {
+			return hw.OpenCamera(c.Source, c.Width, c.Height, c.FPS)
+		},
+		FindCamera: hw.FindCamera, Pictures: hw.Pictures{}, Outbox: s.outbox, Mail: feed,
+		Clock: wallClock{}, Log: s.log, File: b.file, Loaded: loaded, Findings: findings,
+		Directory: dir, Version: version, Mode: b.mode, Demo: b.demo, Inbox: b.inbox,
+	})
+	if err != nil {
+		return s, err
+	}
+	for _, f := range findings {
+		s.log.Warn("configuration", "finding", f.String())
+	}
+	if len(findings) == 0 {
+		if err := b.file.MarkGood(); err != nil {
+			s.log.Warn("the last good configuration was not kept", "error", err)
+		}
+	}
+	if b.mode != "demo" {
+		s.socket, err = control.Listen(socket)
+	}
+	return s, err
+}
+
+func (s *service) lock(path, what string) error {
+	l, err := takeLock(path, what)
+	if err == nil {
+		s.locks = append(s.locks, l)
+	}
+	return err
+}
+
+// run runs everything until ctx ends or a part fails.
+func (s *service) run(ctx context.Context) error {
+	defer s.close()
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.outbox.Run(ctx) })
+	g.Go(func() error { return s.engine.Run(ctx) })
+	if s.socket != nil {
+		g.Go(func() error { return control.Serve(ctx, s.socket, s.engine) })
+	}
+	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+func (s *service) close() {
+	if s.socket != nil {
+		s.socket.Close()
+	}
+	for _, l := range s.locks {
+		l.Close()
+	}
+}

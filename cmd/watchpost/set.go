@@ -1,0 +1,56 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"watchpost/engine/config"
+	"watchpost/engine/control"
+)
+
+// runSet is `watchpost set KEY VALUE`: through the running service where there
+// is one, else on the file; the same validation either way.
+func runSet(ctx context.Context, args []string, s streams) int {
+	f := newFlags("set", s)
+	words, ok := f.parse(args, 1, 2, 2)
+	if !ok {
+		return exitUsage
+	}
+	value, err := f.value(words[0], words[1])
+	if err != nil {
+		return f.failed(err)
+	}
+	findings, err := apply(ctx, f, []config.Change{{Key: words[0], Value: value}})
+	if err != nil && !(errors.Is(err, config.ErrRefused) && len(findings) > 0) {
+		return f.failed(err)
+	}
+	code := printFindings(f, findings, "")
+	if err != nil {
+		code = exitFailed
+	}
+	return code
+}
+
+// apply saves changes, through the service that runs on the file or directly.
+func apply(ctx context.Context, f *flags, changes []config.Change) ([]config.Finding, error) {
+	client, err := f.service(ctx)
+	if errors.Is(err, control.ErrNoService) {
+		file := f.file()
+		l, err := file.Save(changes)
+		return l.Findings, err
+	}
+	if err != nil {
+		return nil, err
+	}
+	for range 5 { // another session may save between the two
+		var settings config.Settings
+		if settings, err = client.Config(ctx); err != nil {
+			return nil, err
+		}
+		var findings []config.Finding
+		if _, findings, err = client.Apply(ctx, settings.Revision, changes); !errors.Is(err, config.ErrConflict) {
+			return findings, err
+		}
+	}
+	return nil, err
+}

@@ -1,0 +1,193 @@
+package config
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"watchpost/engine/event"
+)
+
+// clone copies c so deeply that nothing is shared.
+func clone(c Config) Config {
+	c.Mail.Destinations = slices.Clone(c.Mail.Destinations)
+	c.Transfers = slices.Clone(c.Transfers)
+	for i := range c.Transfers {
+		rest := make(map[string]string, len(c.Transfers[i].Rest))
+		for k, v := range c.Transfers[i].Rest {
+			rest[k] = v
+		}
+		c.Transfers[i].Rest = rest
+	}
+	c.Serial = slices.Clone(c.Serial)
+	c.Triggers = slices.Clone(c.Triggers)
+	for i := range c.Triggers {
+		t := &c.Triggers[i]
+		t.Zones = slices.Clone(t.Zones)
+		t.Active = slices.Clone(t.Active)
+		for j := range t.Active {
+			t.Active[j].Days = slices.Clone(t.Active[j].Days)
+		}
+		if t.HoldOff != nil {
+			h := *t.HoldOff
+			t.HoldOff = &h
+		}
+		if t.And != nil {
+			a := *t.And
+			t.And = &a
+		}
+	}
+	return c
+}
+
+// slots is a copy of c with a place for each destination that there may be.
+func slots(c Config) Config {
+	c = clone(c)
+	for len(c.Mail.Destinations) < MaxDestinations {
+		c.Mail.Destinations = append(c.Mail.Destinations, "")
+	}
+	return c
+}
+
+// closeGaps takes empty destinations out.
+func closeGaps(c *Config) {
+	c.Mail.Destinations = slices.DeleteFunc(c.Mail.Destinations, func(a string) bool { return a == "" })
+	if len(c.Mail.Destinations) == 0 {
+		c.Mail.Destinations = nil
+	}
+}
+
+// PatchFor returns the configuration that base plus changes gives, for a diagnosis
+// of what is not saved. Nothing is written.
+func PatchFor(c Config, s Secrets, changes []Change) (Config, Secrets, []Finding) {
+	c, s, refused := apply(c, s, changes)
+	return c, s, append(refused, Validate(c, s)...)
+}
+
+// apply makes changes in a copy of c. What does not stand alone is reported and
+// left as it was. Keys are those of c, also where a change renames a trigger.
+func apply(base Config, s Secrets, changes []Change) (Config, Secrets, []Finding) {
+	c := slots(base)
+	var out []Finding
+	refuse := func(key string, v Verdict) {
+		out = append(out, Finding{Key: key, Verdict: v.final()})
+	}
+	for _, ch := range changes { // all triggers at once, before one of them
+		if ch.Key != triggersKey {
+			continue
+		}
+		if strings.TrimSpace(ch.Value) == "" {
+			c.Triggers = nil
+		} else if all, v := parseTriggers(ch.Value); v.Blocks() {
+			refuse(ch.Key, v)
+		} else {
+			c.Triggers = all
+		}
+	}
+	type job struct {
+		spot
+		p     place
+		value string
+	}
+	var jobs []job
+	for _, ch := range changes {
+		sp, ok := find(ch.Key)
+		switch {
+		case ch.Key == triggersKey:
+		case !ok:
+			refuse(ch.Key, wrong("unknown key", "There is no such key."))
+		case ch.Key == destinationsKey:
+			list, v := splitDestinations(ch.Value)
+			if v.Blocks() {
+				refuse(ch.Key, v)
+				continue
+			}
+			for i := range MaxDestinations {
+				item := ""
+				if i < len(list) {
+					item = list[i]
+				}
+				key := destinationsKey + "." + strconv.Itoa(i+1)
+				jobs = append(jobs, job{spot{key: key, f: sp.f, item: i + 1}, place{c: &c, s: &s, item: i}, item})
+			}
+		default:
+			p, ok := sp.at(&c, &s)
+			if !ok {
+				v := wrong("unknown key", "There is no such key.")
+				if sp.trig != "" {
+					v = wrong("no such trigger", "There is no trigger called "+quote(sp.trig)+".")
+				}
+				refuse(ch.Key, v)
+				continue
+			}
+			jobs = append(jobs, job{sp, p, ch.Value})
+		}
+	}
+	for _, j := range jobs {
+		if v := j.f.Check(j.value); v.Blocks() {
+			refuse(j.key, v)
+			continue
+		}
+		was := event.Source("")
+		if j.p.t != nil {
+			was = j.p.t.Source
+		}
+		j.f.set(j.p, j.value)
+		if j.p.t != nil && (was == event.Timer) != (j.p.t.Source == event.Timer) {
+			j.p.t.Notify = was == event.Timer // a timer never notifies, the others do unless told otherwise
+		}
+	}
+	closeGaps(&c)
+	return c, s, out
+}
+
+// splitDestinations reads a list of addresses: YAML, or separated by commas,
+// semicolons or spaces outside quotes.
+func splitDestinations(raw string) ([]string, Verdict) {
+	s := strings.TrimSpace(raw)
+	var list []string
+	if strings.HasPrefix(s, "[") {
+		n, v := parseFlow(s)
+		if v.Blocks() {
+			return nil, v
+		}
+		for _, item := range n.Content {
+			if item.Kind != yaml.ScalarNode {
+				return nil, wrong("not addresses", "Destinations are a list of addresses: [a@example.net, b@example.net].")
+			}
+			list = append(list, item.Value)
+		}
+	} else {
+		start := 0
+		for i := 0; i <= len(s); i++ {
+			if i == len(s) || strings.IndexByte(",; \t", s[i]) >= 0 && !insideQuotes(s, i) {
+				if i > start {
+					list = append(list, s[start:i])
+				}
+				start = i + 1
+			}
+		}
+	}
+	if len(list) > MaxDestinations {
+		return nil, wrong("at most 3", "There are at most 3 destinations.")
+	}
+	return list, fine("")
+}
+
+// valueIn returns a field's text in c, as its get writes it.
+func valueIn(c *Config, s *Secrets, key string) (string, bool) {
+	sp, ok := find(key)
+	if !ok {
+		return "", false
+	}
+	if key == destinationsKey {
+		return strings.Join(c.Mail.Destinations, ", "), true
+	}
+	p, ok := sp.at(c, s)
+	if !ok {
+		return "", sp.item > 0
+	}
+	return sp.f.get(p), true
+}

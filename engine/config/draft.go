@@ -1,0 +1,250 @@
+package config
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Draft is a configuration being edited: it holds whatever has been typed, right
+// or wrong. It belongs to one goroutine.
+type Draft struct {
+	base  Settings
+	typed map[string]string // by key; only what differs from the base
+
+	judged *judged // of the draft as a whole; nil after a change
+}
+
+// judged is what follows from all fields together.
+type judged struct {
+	config Config // base and every typed value that stands alone
+	cross  []crossFinding
+}
+
+// NewDraft starts from the configuration in force. secretSet says which secrets
+// are set, without their values.
+func NewDraft(base Settings) *Draft {
+	base.Config = clone(base.Config)
+	return &Draft{base: base, typed: map[string]string{}}
+}
+
+// key gives the one spelling of a key: triggers.1.name becomes triggers.yard.name.
+func (d *Draft) key(key string) string {
+	sp, ok := find(key)
+	if !ok || sp.trig == "" {
+		return key
+	}
+	if i := triggerIndex(&d.base.Config, sp.trig); i >= 0 {
+		return triggersKey + "." + triggerKey(&d.base.Config, i) + sp.f.Key[strings.LastIndexByte(sp.f.Key, '.'):]
+	}
+	return key
+}
+
+// baseText is a field's text in the base; a secret has none.
+func (d *Draft) baseText(key string) string {
+	s, _ := valueIn(&d.base.Config, &Secrets{}, key)
+	return s
+}
+
+// Raw returns the text of a field: what was typed, else the base's value; a secret
+// that was not typed is empty (see SecretSet).
+func (d *Draft) Raw(key string) string {
+	key = d.key(key)
+	if s, ok := d.typed[key]; ok {
+		return s
+	}
+	return d.baseText(key)
+}
+
+// SecretSet reports whether a secret has a value, saved or typed.
+func (d *Draft) SecretSet(key string) bool {
+	if s, ok := d.typed[key]; ok {
+		return s != ""
+	}
+	return d.base.Secrets[key]
+}
+
+// Set changes a field's text. Setting the base's text again makes it unchanged.
+func (d *Draft) Set(key, raw string) {
+	key = d.key(key)
+	d.judged = nil
+	if raw == d.baseText(key) {
+		delete(d.typed, key)
+		return
+	}
+	d.typed[key] = raw
+}
+
+// whole judges the draft as a whole, once after each change.
+func (d *Draft) whole() *judged {
+	if d.judged == nil {
+		c, _, _ := apply(d.base.Config, Secrets{}, d.Changes())
+		// A gap among the typed destinations closes when they are saved; until then
+		// each finding stands at the field where the address was typed.
+		w := slots(c)
+		for i := range MaxDestinations {
+			w.Mail.Destinations[i] = strings.TrimSpace(d.Raw(destinationsKey + "." + strconv.Itoa(i+1)))
+		}
+		if _, ok := d.typed[destinationsKey]; !ok && len(c.Mail.Destinations) > 0 {
+			c.Mail.Destinations = w.Mail.Destinations
+		}
+		d.judged = &judged{c, cross(c, d.SecretSet("smtp.password"))}
+	}
+	return d.judged
+}
+
+// Verdict judges a field within the whole draft: its own check, then cross-field rules.
+func (d *Draft) Verdict(key string) Verdict {
+	key = d.key(key)
+	sp, ok := find(key)
+	if !ok {
+		return wrong("unknown key", "There is no such field.")
+	}
+	if sp.trig != "" && triggerIndex(&d.base.Config, sp.trig) < 0 && triggerIndex(&d.whole().config, sp.trig) < 0 {
+		return wrong("no such trigger", "There is no trigger called "+quote(sp.trig)+".")
+	}
+	v := d.own(sp)
+	if v.Blocks() {
+		return v
+	}
+	for _, x := range d.whole().cross {
+		if (x.Key == key || slices.Contains(x.also, key)) && x.Level.severity() > v.Level.severity() {
+			v = x.Verdict
+			if x.Key != key {
+				v.Fix = "" // it would cure the other field
+			}
+		}
+	}
+	switch {
+	case v.Level > OK:
+	case key == "smtp.security" && d.whole().config.SMTP.Security == "auto":
+		v = Verdict{Level: Empty, Short: securityShort(d.whole().config.SMTP)}
+	case sp.item > 0 && v.Level == Empty && d.gap(sp.item):
+		v.Short = "closed up when saved"
+	}
+	return v
+}
+
+// own is a field's verdict without the others.
+func (d *Draft) own(sp spot) Verdict {
+	raw, typed := d.typed[sp.key]
+	switch {
+	case sp.f.Secret && !typed:
+		if d.base.Secrets[sp.key] {
+			return fine("")
+		}
+		return Verdict{Level: Empty}
+	case !typed:
+		raw = d.baseText(sp.key)
+	}
+	if sp.key == destinationsKey {
+		list, v := splitDestinations(raw)
+		for _, a := range list {
+			if w := sp.f.Check(a); w.Level.severity() > v.Level.severity() {
+				v = w
+			}
+		}
+		return v
+	}
+	return sp.f.Check(raw)
+}
+
+// gap reports whether a destination after the n-th is typed.
+func (d *Draft) gap(n int) bool {
+	for n++; n <= MaxDestinations; n++ {
+		if strings.TrimSpace(d.Raw(destinationsKey+"."+strconv.Itoa(n))) != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// Changed reports whether key, or for "" anything, differs from the base.
+func (d *Draft) Changed(key string) bool {
+	if key == "" {
+		return len(d.typed) > 0
+	}
+	_, ok := d.typed[d.key(key)]
+	return ok
+}
+
+// Changes returns what differs, in the order of the field table, ready for Apply.
+func (d *Draft) Changes() []Change {
+	var out []Change
+	seen := map[string]bool{}
+	take := func(key string) {
+		if raw, ok := d.typed[key]; ok && !seen[key] {
+			seen[key] = true
+			out = append(out, Change{key, raw})
+		}
+	}
+	take(triggersKey)
+	take(destinationsKey)
+	for _, sp := range spots(&d.base.Config) {
+		take(sp.key)
+	}
+	rest := make([]string, 0, len(d.typed))
+	for key := range d.typed { // keys that the base does not have
+		rest = append(rest, key)
+	}
+	slices.Sort(rest)
+	for _, key := range rest {
+		take(key)
+	}
+	return out
+}
+
+// Blocking returns the first finding that blocks a save (Error or Incomplete), or
+// false. Fields that were not typed in count too where a rule joins them.
+func (d *Draft) Blocking() (Finding, bool) {
+	for _, sp := range spots(&d.base.Config) {
+		if v := d.Verdict(sp.key); v.Blocks() {
+			return Finding{Key: sp.key, Verdict: v}, true
+		}
+	}
+	for _, ch := range d.Changes() {
+		if v := d.Verdict(ch.Key); v.Blocks() {
+			return Finding{Key: ch.Key, Verdict: v}, true
+		}
+	}
+	return Finding{}, false
+}
+
+// Rebase puts the draft's changes on top of a newer configuration and returns
+// the keys that were changed on both sides. A change that the newer one already
+// has is gone.
+func (d *Draft) Rebase(base Settings) (conflicts []string) {
+	old := *d
+	mine, _, _ := apply(old.base.Config, Secrets{}, old.Changes())
+	d.base, d.typed, d.judged = base, map[string]string{}, nil
+	d.base.Config = clone(base.Config)
+	destinationsSame := slices.Equal(mine.Mail.Destinations, d.base.Config.Mail.Destinations)
+	for _, ch := range old.Changes() {
+		isDestination := ch.Key == destinationsKey || strings.HasPrefix(ch.Key, destinationsKey+".")
+		if isDestination && destinationsSame {
+			continue // gaps may have been closed on the way
+		}
+		now := d.baseText(ch.Key)
+		sp, ok := find(ch.Key)
+		if ok && !sp.f.Secret && canonical(sp, ch.Value) == now {
+			continue
+		}
+		d.typed[ch.Key] = ch.Value
+		if now != old.baseText(ch.Key) {
+			conflicts = append(conflicts, ch.Key)
+		}
+	}
+	return conflicts
+}
+
+// canonical is how get would write a typed value; the value itself where it does not stand.
+func canonical(sp spot, raw string) string {
+	if sp.f.Check(raw).Blocks() || sp.key == destinationsKey {
+		return raw
+	}
+	c := slots(Default())
+	c.Triggers = []Trigger{{}}
+	p := place{c: &c, s: &Secrets{}, t: &c.Triggers[0], item: max(sp.item-1, 0)}
+	sp.f.set(p, raw)
+	return sp.f.get(p)
+}

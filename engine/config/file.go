@@ -1,0 +1,282 @@
+package config
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"sync"
+
+	"watchpost/engine/durable"
+	"watchpost/engine/event"
+)
+
+// File is a configuration file with its secrets file, held open for change. It
+// is safe for concurrent use; other processes are kept out by a lock file while
+// one of them writes.
+type File struct {
+	path string
+
+	mu       sync.Mutex
+	revision string // of what was loaded or saved last; empty before
+}
+
+// Loaded is what a file holds.
+type Loaded struct {
+	Config   Config
+	Secrets  Secrets
+	Revision string
+	Findings []Finding // warnings too; any Error means that Config must not be used
+}
+
+// DefaultPath is /etc/watchpost/watchpost.yaml for root, else under $XDG_CONFIG_HOME.
+func DefaultPath() string {
+	const name = "watchpost/watchpost.yaml"
+	if os.Geteuid() == 0 {
+		return filepath.Join("/etc", name)
+	}
+	dir := os.Getenv("XDG_CONFIG_HOME")
+	if !filepath.IsAbs(dir) { // the specification says that a relative one is passed over
+		dir = filepath.Join(os.Getenv("HOME"), ".config")
+	}
+	return filepath.Join(dir, name)
+}
+
+// Open names a configuration file; nothing is read yet. Missing is valid: unconfigured.
+func Open(path string) *File { return &File{path: path} }
+
+// Path returns the file's path.
+func (f *File) Path() string { return f.path }
+
+const secretsName = "secrets.yaml"
+
+func (f *File) secretsPath() string { return filepath.Join(filepath.Dir(f.path), secretsName) }
+
+// content is the bytes of both files; nil where one is missing.
+type content struct{ config, secrets []byte }
+
+// revision tells one content from another.
+func (c content) revision() string {
+	h := sha256.New()
+	fmt.Fprintf(h, "%d %d\n", len(c.config), len(c.secrets))
+	h.Write(c.config)
+	h.Write(c.secrets)
+	return hex.EncodeToString(h.Sum(nil)[:8])
+}
+
+// readBoth reads both files; of one that is too large just enough to tell.
+func (f *File) readBoth() (c content, err error) {
+	if c.config, err = readFile(f.path); err != nil {
+		return c, err
+	}
+	c.secrets, err = readFile(f.secretsPath())
+	return c, err
+}
+
+func readFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the configuration: %w", err)
+	}
+	defer f.Close()
+	if st, err := f.Stat(); err == nil && !st.Mode().IsRegular() {
+		return nil, fmt.Errorf("read the configuration: %s is not a file", path)
+	}
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return nil, fmt.Errorf("read the configuration: %w", err)
+	}
+	return data, nil
+}
+
+// Load reads and judges the file and its secrets. An error means that a file
+// could not be read at all; what is wrong in it is told by the findings.
+func (f *File) Load() (Loaded, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	b, err := f.readBoth()
+	if err != nil {
+		return Loaded{}, err
+	}
+	f.revision = b.revision()
+	l, _ := f.judge(b)
+	return l, nil
+}
+
+// judge reads both files' bytes. The second result has each key's line.
+func (f *File) judge(b content) (Loaded, map[string]Finding) {
+	c, s := Default(), Secrets{}
+	main := loader{file: f.path, c: &c, s: &s}
+	main.read(b.config)
+	kept := loader{file: f.secretsPath(), secret: true, c: &c, s: &s}
+	kept.read(b.secrets)
+	if st, err := os.Stat(f.secretsPath()); err == nil && st.Mode().Perm()&0o077 != 0 {
+		kept.add(0, "", wary("readable by others", fmt.Sprintf("Others may read the secrets in this file (mode %04o): chmod 600 it.", st.Mode().Perm())))
+	}
+	where := map[string]Finding{}
+	for key, line := range main.lines {
+		where[key] = Finding{File: f.path, Line: line}
+	}
+	for key, line := range kept.lines {
+		where[key] = Finding{File: f.secretsPath(), Line: line}
+	}
+	found := append(main.out, kept.out...)
+	if !hasErrors(found) { // one fault, one line: what follows from a wrong value is not told
+		for _, x := range cross(c, s.SMTPPassword != "") {
+			found = joined(found, locate(x.Finding, where, f.path))
+		}
+	}
+	if len(found) > maxFindings {
+		found = found[:maxFindings]
+	}
+	return Loaded{Config: c, Secrets: s, Revision: b.revision(), Findings: found}, where
+}
+
+// locate puts a finding at its key's line, or at that of the nearest key above.
+func locate(x Finding, where map[string]Finding, file string) Finding {
+	x.File, x.Line = file, 0
+	for key := x.Key; key != ""; {
+		if at, ok := where[key]; ok {
+			x.File, x.Line = at.File, at.Line
+			break
+		}
+		i := strings.LastIndexByte(key, '.')
+		key = key[:max(i, 0)]
+	}
+	return x
+}
+
+// Save applies changes to the file, keeping comments and order, and writes it
+// (and the secrets file where a secret changed) durably. With a finding of level
+// Error nothing is written and ErrRefused returned; ErrConflict says that the
+// file changed on the disk since it was loaded.
+func (f *File) Save(changes []Change) (Loaded, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	unlock, err := f.lock()
+	if err != nil {
+		return Loaded{}, err
+	}
+	defer unlock()
+	old, err := f.readBoth()
+	if err != nil {
+		return Loaded{}, err
+	}
+	if f.revision != "" && f.revision != old.revision() {
+		return Loaded{}, ErrConflict
+	}
+	before, where := f.judge(old)
+	want, wantSecrets, refused := apply(before.Config, before.Secrets, changes)
+	for i := range refused {
+		refused[i] = locateChanged(refused[i], where)
+	}
+	if len(refused) > 0 {
+		return Loaded{Config: before.Config, Revision: before.Revision, Findings: refused}, ErrRefused
+	}
+	layout := fmt.Errorf("save %s: the change does not fit into the file as it is laid out: make it by hand", f.path)
+	new, err := f.patched(old, before, want, wantSecrets, changes)
+	if err != nil {
+		return Loaded{}, layout
+	}
+	after, _ := f.judge(new)
+	if hasErrors(after.Findings) {
+		out := Loaded{Config: before.Config, Revision: before.Revision}
+		for _, x := range after.Findings {
+			if x.Level == Error {
+				out.Findings = append(out.Findings, locateChanged(x, where))
+			}
+		}
+		return out, ErrRefused
+	}
+	if !agrees(after, want, wantSecrets, changes) { // never a saved file that says something else than was meant
+		return Loaded{}, layout
+	}
+	if err := f.write(old, new); err != nil {
+		return Loaded{}, err
+	}
+	f.revision = after.Revision
+	return after, nil
+}
+
+// locateChanged gives a finding of a configuration that was not written the
+// line that its key has in the file, where it has one.
+func locateChanged(x Finding, where map[string]Finding) Finding {
+	at := where[x.Key]
+	x.File, x.Line = at.File, at.Line
+	return x
+}
+
+// agrees reports whether what was read back is what was meant. A trigger's
+// notify may follow from its source.
+func agrees(after Loaded, want Config, secrets Secrets, changes []Change) bool {
+	want = clone(want)
+	if len(want.Triggers) == len(after.Config.Triggers) {
+		for i := range want.Triggers {
+			if want.Triggers[i].Source != event.Timer {
+				for _, ch := range changes {
+					if strings.HasSuffix(ch.Key, ".source") {
+						want.Triggers[i].Notify = after.Config.Triggers[i].Notify
+					}
+				}
+			}
+		}
+	}
+	return after.Secrets == secrets && equal(after.Config, want)
+}
+
+// equal compares by the fields' texts, so that an empty list equals none.
+func equal(a, b Config) bool {
+	a, b = slots(a), slots(b)
+	sa, sb := spots(&a), spots(&b)
+	if len(sa) != len(sb) {
+		return false
+	}
+	for i := range sa {
+		pa, oka := sa[i].at(&a, &Secrets{})
+		pb, okb := sb[i].at(&b, &Secrets{})
+		if oka != okb || oka && sa[i].f.get(pa) != sb[i].f.get(pb) {
+			return false
+		}
+	}
+	return reflect.DeepEqual(a.Mail.Destinations, b.Mail.Destinations)
+}
+
+// write puts the files that differ on the disk: the secrets first, so that a
+// configuration never stands there without the password that it was saved with.
+func (f *File) write(old, new content) error {
+	if err := durable.MkdirAll(filepath.Dir(f.path), 0o755); err != nil {
+		return fmt.Errorf("save the configuration: %w", err)
+	}
+	if !bytes.Equal(old.secrets, new.secrets) {
+		if err := durable.WriteFile(target(f.secretsPath()), 0o600, new.secrets); err != nil {
+			return fmt.Errorf("save the secrets: %w", err)
+		}
+	}
+	if !bytes.Equal(old.config, new.config) {
+		path, mode := target(f.path), os.FileMode(0o644)
+		if st, err := os.Stat(path); err == nil {
+			mode = st.Mode().Perm()
+		}
+		if err := durable.WriteFile(path, mode, new.config); err != nil {
+			return fmt.Errorf("save the configuration: %w", err)
+		}
+	}
+	return nil
+}
+
+// target follows a symbolic link, so that a save does not replace it by a file.
+func target(path string) string {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		return real
+	}
+	return path
+}

@@ -1,0 +1,147 @@
+package config
+
+import (
+	"strconv"
+	"time"
+)
+
+// table is the field table: each field once, in the order of the file. The
+// form, the plain prompts, check, set, the loader and the reference use it.
+// Trigger fields stand in table_trigger.go.
+var table = append(append([]Field{
+	define(spec{key: "version", label: "Version", def: "1", values: "1",
+		help: "The format of the configuration file."},
+		parseVersion, strconv.Itoa, func(p place) *int { return &p.c.Version }),
+
+	define(spec{key: "site.name", label: "Site", form: text, values: "up to 64 bytes of text",
+		help: "What this box is called in its mails and on its screens, such as Gate 3."},
+		line(64), same, func(p place) *string { return &p.c.Site.Name }),
+	define(spec{key: "site.time_zone", label: "Time zone", form: text, values: "IANA name; empty: the system's zone",
+		help: "The zone of the times in subjects and texts, such as Europe/Berlin."},
+		parseTimeZone, same, func(p place) *string { return &p.c.Site.TimeZone }),
+
+	define(spec{key: "camera.source", label: "Camera", form: text, values: "v4l2:PATH, clip:FILE, clip:FILE?once, scene:, pipe:COMMAND",
+		help: "Where the images come from: v4l2:/dev/video0, clip:FILE or scene:."},
+		parseSource, same, func(p place) *string { return &p.c.Camera.Source }),
+	define(spec{key: "camera.width", label: "Width", def: "640", values: "16–8192 pixels",
+		help: "The picture's width in pixels; the camera takes its nearest."},
+		number(16, 8192), strconv.Itoa, func(p place) *int { return &p.c.Camera.Width }),
+	define(spec{key: "camera.height", label: "Height", def: "480", values: "16–8192 pixels",
+		help: "The picture's height in pixels; the camera takes its nearest."},
+		number(16, 8192), strconv.Itoa, func(p place) *int { return &p.c.Camera.Height }),
+	define(spec{key: "camera.fps", label: "Frame rate", def: "15", values: "1–240 a second",
+		help: "Frames a second; the camera takes its nearest."},
+		number(1, 240), strconv.Itoa, func(p place) *int { return &p.c.Camera.FPS }),
+
+	define(spec{key: "smtp.server", label: "SMTP server", form: text, values: "host name, IPv4, or IPv6 in brackets",
+		help: "Outgoing mail server. A web-only mail service without SMTP cannot be used."},
+		parseServer, same, func(p place) *string { return &p.c.SMTP.Server }),
+	define(spec{key: "smtp.port", label: "Port", def: "587", values: "1–65535",
+		help: "25 is usual; providers ask for 587, or for 465 (TLS from the start)."},
+		parsePort, strconv.Itoa, func(p place) *int { return &p.c.SMTP.Port }),
+	define(spec{key: "smtp.security", label: "Security", def: "auto", choices: securities, values: "auto, starttls, tls, none",
+		help: "auto: TLS on 465, STARTTLS on 587 and wherever a user name is sent."},
+		parseSecurity, same, func(p place) *string { return &p.c.SMTP.Security }),
+	define(spec{key: "smtp.auth", label: "Login method", def: "auto", choices: auths, values: "auto, none, plain, login, cram-md5, scram-sha-256, xoauth2",
+		help: "auto: the best method that the server offers, where a user name is set."},
+		choice(auths...), same, func(p place) *string { return &p.c.SMTP.Auth }),
+	define(spec{key: "smtp.username", label: "User name", form: text, values: "text; empty: no login",
+		help: "Often the whole e-mail address. Empty: the server wants no login."},
+		line(255), same, func(p place) *string { return &p.c.SMTP.Username }),
+	define(spec{key: "smtp.password", label: "Password", form: text, secret: true, values: "text, in secrets.yaml only",
+		help: "Google, Yahoo and Apple want an app password, not the account's own."},
+		parsePassword, same, func(p place) *string { return &p.s.SMTPPassword }),
+	define(spec{key: "smtp.ca_file", label: "CA file", form: text, values: "absolute path of a PEM file; empty: the system's",
+		help: "A certificate authority of your own, as a PEM file on this box."},
+		parsePath, same, func(p place) *string { return &p.c.SMTP.CAFile }),
+	define(spec{key: "smtp.pin", label: "Key pin", form: text, values: "SHA-256 of the public key, base64; empty: none",
+		help: "Accept only the server with this public key: its SHA-256 in base64."},
+		parsePin, same, func(p place) *string { return &p.c.SMTP.Pin }),
+
+	define(spec{key: "mail.reply_address", label: "Reply address", form: text, values: "one address",
+		help: "Shown as the sender. Use the address that the provider issued."},
+		parseAddress, same, func(p place) *string { return &p.c.Mail.ReplyAddress }),
+	define(spec{key: destinationsKey + ".*", label: "Destination", form: text, values: "list of up to 3 addresses",
+		help: "Check each address, so that no notification reaches the wrong party."},
+		parseAddress, same, func(p place) *string { return &p.c.Mail.Destinations[p.item] }),
+	define(spec{key: "mail.subject", label: "Subject", form: text, def: "CameraNotification", must: true, values: "1–44 characters, at most 176 bytes",
+		help: "At most 44 characters. The date and time of the trigger are appended."},
+		parseSubject, same, func(p place) *string { return &p.c.Mail.Subject }),
+	define(spec{key: "mail.dst_mark", label: "Summer time s", def: "false", values: "true, false",
+		help: "Write an s between date and time while summer time is in force."},
+		parseBool, strconv.FormatBool, func(p place) *bool { return &p.c.Mail.DSTMark }),
+	define(spec{key: "mail.hold_off", label: "Hold-off", def: "60s", values: "0–3600 s",
+		help: "After a mail, firings of the same trigger are counted and summed up so long."},
+		duration(0, time.Hour), formatDuration, func(p place) *time.Duration { return &p.c.Mail.HoldOff }),
+	define(spec{key: "mail.picture_wait", label: "Picture wait", def: "1s", values: "0–60 s",
+		help: "How long after the trigger the mail waits for its best image at most."},
+		duration(0, time.Minute), formatDuration, func(p place) *time.Duration { return &p.c.Mail.PictureWait }),
+}, triggerFields...),
+
+	define(spec{key: "transfers", label: "Transfers", form: tree, values: "list of {name, kind, …}",
+		help: "Places that images go to; not carried out by this version."},
+		parseTransfers, formatTransfers, func(p place) *[]Transfer { return &p.c.Transfers }),
+
+	define(spec{key: "storage.directory", label: "Directory", form: text, values: "absolute path; empty: /var/lib/watchpost for root, else $XDG_STATE_HOME/watchpost",
+		help: "Where events, images and waiting mail are kept."},
+		parsePath, same, func(p place) *string { return &p.c.Storage.Directory }),
+	define(spec{key: "storage.max_bytes", label: "Room", def: "2GB", values: "1MB–1000TB",
+		help: "How much room events may take; beyond it the oldest are removed."},
+		size(1e6, 1e15), formatSize, func(p place) *int64 { return &p.c.Storage.MaxBytes }),
+	define(spec{key: "storage.max_age", label: "Keep for", def: "30d", values: "1h–3650d",
+		help: "How long events are kept at most."},
+		duration(time.Hour, 3650*day), formatDuration, func(p place) *time.Duration { return &p.c.Storage.MaxAge }),
+
+	define(spec{key: "ssh.listen", label: "SSH listens", form: text, values: "address:port; empty: off",
+		help: "Where the SSH server listens; not carried out by this version."},
+		parseListen, same, func(p place) *string { return &p.c.SSH.Listen }),
+	define(spec{key: "ssh.authorized_keys", label: "SSH keys", form: text, values: "absolute path",
+		help: "A file of public keys; not carried out by this version."},
+		notYet(parsePath, "the SSH server stays off"), same, func(p place) *string { return &p.c.SSH.AuthorizedKeys }),
+
+	define(spec{key: "serial", label: "Serial consoles", form: tree, values: "list of {device, baud, term}",
+		help: "Serial consoles; not carried out by this version."},
+		parseSerial, formatSerial, func(p place) *[]Serial { return &p.c.Serial }),
+)
+
+var byKey map[string]*Field
+
+func init() { // not an initialiser: the table's own checks lead back to it
+	byKey = make(map[string]*Field, len(table))
+	for i := range table {
+		byKey[table[i].Key] = &table[i]
+	}
+	triggersWhole = define(spec{key: triggersKey, label: "Triggers", form: tree, values: "list of up to 5 triggers",
+		help: "All triggers as one YAML list: [{name: yard, source: motion}]."},
+		parseTriggers, formatTriggers, func(p place) *[]Trigger { return &p.c.Triggers })
+}
+
+func same(s string) string { return s }
+
+func parseVersion(raw string) (int, Verdict) {
+	if n, v := number(1, 1)(raw); v.Level == OK {
+		return n, v
+	}
+	return 0, wrong("not version 1", "This program reads version 1 of the configuration only.")
+}
+
+var (
+	securities = []string{"auto", "starttls", "tls", "none"}
+	auths      = []string{"auto", "none", "plain", "login", "cram-md5", "scram-sha-256", "xoauth2"}
+)
+
+func parseSecurity(raw string) (string, Verdict) {
+	s, v := choice(securities...)(raw)
+	if v.Level != OK {
+		return s, v
+	}
+	switch s {
+	case "starttls":
+		return s, fine("STARTTLS, required")
+	case "tls":
+		return s, fine("TLS from the start")
+	case "none":
+		return s, wary("not encrypted", "The mail travels in clear: only where the server is on your own network.")
+	}
+	return s, fine("")
+}

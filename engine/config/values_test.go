@@ -1,0 +1,451 @@
+package config
+
+import (
+	"strings"
+	"testing"
+	_ "time/tzdata"
+	"unicode/utf8"
+)
+
+// want is a verdict's level in one letter.
+type want byte
+
+const (
+	good    want = '+'
+	warned  want = '?'
+	begun   want = '.' // incomplete
+	refused want = '!'
+)
+
+func (w want) level() Level {
+	return map[want]Level{good: OK, warned: Warning, begun: Incomplete, refused: Error}[w]
+}
+
+// judgement is one value, what is to be said of it, and who says so.
+type judgement struct {
+	want   want
+	raw    string
+	source string
+	fix    string // where one is expected
+}
+
+func judge(t *testing.T, key string, table []judgement) {
+	t.Helper()
+	f, ok := Lookup(key)
+	if !ok {
+		t.Fatalf("no field %s", key)
+	}
+	for _, j := range table {
+		v := f.Check(j.raw)
+		if v.Level != j.want.level() {
+			t.Errorf("%s %q: level %d %q %q, want %c (%s)", key, j.raw, v.Level, v.Short, v.Text, j.want, j.source)
+		}
+		if j.fix != "" && v.Fix != j.fix {
+			t.Errorf("%s %q: fix %q, want %q", key, j.raw, v.Fix, j.fix)
+		}
+		if v.Fix != "" && f.Check(v.Fix).Level == Error {
+			t.Errorf("%s %q: the fix %q is wrong itself: %s", key, j.raw, v.Fix, f.Check(v.Fix).Text)
+		}
+		if utf8.RuneCountInString(v.Short) > 20 {
+			t.Errorf("%s %q: %q is over 20 columns", key, j.raw, v.Short)
+		}
+		if v.Blocks() && v.Text == "" {
+			t.Errorf("%s %q: blocks a save without a sentence", key, j.raw)
+		}
+	}
+}
+
+var (
+	label63 = strings.Repeat("a", 63)
+	name253 = label63 + "." + label63 + "." + label63 + "." + strings.Repeat("b", 61)
+)
+
+var hosts = []judgement{
+	{good, "mail.example.net", "RFC 1123 §2.1", ""},
+	{good, " mail.example.net ", "blanks around it come with a paste", ""},
+	{good, "MAIL.Example.NET", "RFC 1035 §2.3.3: case does not matter", ""},
+	{good, "3com.com", "RFC 1123 §2.1: a label may begin with a digit", ""},
+	{good, "1.2.3.4.example.net", "RFC 1123 §2.1: digits are labels too", ""},
+	{good, "a.b", "RFC 1035 §2.3.1: one letter labels", ""},
+	{good, "r3---sn-abc.example.net", "RFC 5890 §2.3.1: not xn--, in use", ""},
+	{good, "localhost", "RFC 6761 §6.3", ""},
+	{warned, "mailhost", "RFC 1123 §2.1: valid; known on the local network only", ""},
+	{good, label63 + ".net", "RFC 1035 §2.3.4: 63 octets", ""},
+	{refused, label63 + "a.net", "RFC 1035 §2.3.4: 64 octets", ""},
+	{good, name253, "RFC 1035 §2.3.4: 253 characters as text", ""},
+	{refused, name253 + "b", "RFC 1035 §2.3.4: 254", ""},
+	{good, "bücher.example", "RFC 5891 §4", ""},
+	{good, "xn--bcher-kva.example", "RFC 5890 §2.3.2.1: its A-label", ""},
+	{good, "straße.example", "RFC 5892 §2.6: ß is valid", ""},
+	{good, "例え.テスト", "RFC 5892 §2: Han, Hiragana, Katakana", ""},
+	{good, "mail。example。net", "UTS 46 §2.3: the ideographic full stop is a dot", ""},
+	{good, "l·l.example", "RFC 5892 A.3: middle dot between l", ""},
+	{refused, "a·b.example", "RFC 5892 A.3: not elsewhere", ""},
+	{good, "אבג.example", "RFC 5893: a right-to-left label", ""},
+	{refused, "א1a.example", "RFC 5893 §2: mixed directions", ""},
+	{refused, "☃.example", "RFC 5892 §2: symbols are not letters", ""},
+	{refused, "💩.example", "RFC 5892 §2: nor are emoji", ""},
+	{refused, "ـa.example", "RFC 5892 §2.6: TATWEEL is disallowed", ""},
+	{refused, "xn--zzzzzz99999.example", "RFC 5891 §5.4: must decode", ""},
+	{refused, "mail server.net", "RFC 1123 §2.1: no blank", ""},
+	{refused, "mail_server.example.net", "RFC 1123 §2.1: no underscore", ""},
+	{refused, "-mail.example.net", "RFC 1123 §2.1: hyphen at the beginning", ""},
+	{refused, "mail-.example.net", "RFC 1123 §2.1: hyphen at the end", ""},
+	{begun, "mail.example-", "goes on with a letter", ""},
+	{refused, "mail..net", "RFC 1035 §2.3.1: empty label", ""},
+	{refused, ".example.net", "RFC 1035 §2.3.1: empty label", ""},
+	{refused, "mail!.example.net", "RFC 1123 §2.1", ""},
+	{begun, "mail.", "half typed", ""},
+	{begun, "mail.example.net.", "RFC 5321 §2.3.5: no trailing dot", "mail.example.net"},
+	{begun, "mail.1", "goes on, such as 1und1.example", ""},
+	{begun, "mail.example.123", "RFC 1123 §2.1: the last label is not all-numeric", ""},
+	{begun, "xn--", "half typed A-label", ""},
+	{good, "192.0.2.25", "RFC 1123 §2.1 dotted quad; RFC 5737", ""},
+	{refused, "255.0.0.1", "RFC 1112 §4: class E", ""},
+	{good, "127.0.0.1", "RFC 1122 §3.2.1.3: loopback", ""},
+	{refused, "192.0.2.256", "RFC 1123 §2.1: 0 to 255", ""},
+	{refused, "192.0.2.025", "RFC 6943 §3.1.1: leading zeros are ambiguous", ""},
+	{refused, "1.2.3.4.5", "RFC 1123 §2.1: four numbers", ""},
+	{refused, "0.0.0.0", "RFC 1122 §3.2.1.3", ""},
+	{refused, "224.0.0.1", "RFC 5771: multicast", ""},
+	{refused, "255.255.255.255", "RFC 919: broadcast", ""},
+	{begun, "192.168.1", "half typed", ""},
+	{begun, "192.168.", "half typed", ""},
+	{begun, "192", "half typed", ""},
+	{begun, "192.0.2.25.", "one dot too many, or a name", "192.0.2.25"},
+	{refused, "[192.0.2.25]", "brackets are for IPv6 (the manual)", "192.0.2.25"},
+	{good, "[2001:db8::25]", "the manual: IPv6 in brackets; RFC 3986 §3.2.2", ""},
+	{good, "[2001:DB8:0:0:8:800:200C:417A]", "RFC 4291 §2.2 form 1", ""},
+	{good, "[2001:db8::8:800:200c:417a]", "RFC 4291 §2.2 form 2", ""},
+	{good, "[::1]", "RFC 4291 §2.5.3: loopback", ""},
+	{good, "[::ffff:192.0.2.25]", "RFC 4291 §2.2 form 3", ""},
+	{good, "[0:0:0:0:0:0:13.1.68.3]", "RFC 4291 §2.2 form 3", ""},
+	{good, "[2001:db8:0:1:1:1:1:1]", "RFC 5952 §4.2.2", ""},
+	{good, "[2001:db8::1:1:1:1:1]", "RFC 5952 §4.2.2: not recommended, valid", ""},
+	{good, "[fe80::1%eth0]", "RFC 4007 §11", ""},
+	{warned, "[fe80::1]", "RFC 4007 §11: no zone", ""},
+	{refused, "[2001:db8::1%eth0]", "RFC 4007 §11: zones on link-local only", "[2001:db8::1]"},
+	{refused, "[fe80::1%]", "RFC 4007 §11.2: a zone is not empty", ""},
+	{refused, "[fe80::1%e th]", "RFC 6874: unreserved characters", ""},
+	{refused, "[::]", "RFC 4291 §2.5.2: unspecified", ""},
+	{refused, "[ff02::1]", "RFC 4291 §2.7: multicast", ""},
+	{refused, "[1:2:3:4:5:6:7]", "RFC 4291 §2.2: eight groups", ""},
+	{refused, "[1:2:3:4:5:6:7:8:9]", "RFC 4291 §2.2: eight groups", ""},
+	{refused, "[1::2::3]", "RFC 4291 §2.2: :: once", ""},
+	{refused, "[12345::1]", "RFC 4291 §2.2: four hex digits", ""},
+	{refused, "[2001:db8::g]", "RFC 4291 §2.2: hex digits", ""},
+	{refused, "[::192.0.2.256]", "RFC 4291 §2.2 form 3", ""},
+	{refused, "[]", "nothing in brackets", ""},
+	{refused, "[mail.example.net]", "a name in brackets", ""},
+	{begun, "[", "half typed", ""},
+	{begun, "[2001:db8", "half typed", ""},
+	{begun, "[2001:db8:", "half typed", ""},
+	{begun, "[2001:db8::25", "half typed", ""},
+	{begun, "[fe80::1%eth", "half typed", ""},
+	{begun, "[::ffff:192.0", "half typed", ""},
+	{refused, "[2001:db8::25]:587", "the port has its own field", "[2001:db8::25]"},
+	{refused, "[2001:db8::25] x", "text after the bracket", "[2001:db8::25]"},
+	{refused, "[IPv6:2001:db8::25]", "RFC 5321 §4.1.3 is for addresses", "[2001:db8::25]"},
+	{refused, "2001:db8::25", "the manual: needs brackets", "[2001:db8::25]"},
+	{refused, "::1", "facts: go-mail fails on ::1", "[::1]"},
+	{refused, "2001:db8:", "colon without brackets", "[2001:db8:"},
+	{refused, "mail.example.net:587", "the port has its own field", "mail.example.net"},
+	{refused, "mail.example.net:", "the port has its own field", "mail.example.net"},
+	{refused, "192.0.2.25:25", "the port has its own field", "192.0.2.25"},
+	{refused, "smtp://mail.example.net:587", "a URL was pasted", "mail.example.net"},
+	{refused, "https://mail.example.net/owa", "a web page was pasted", "mail.example.net"},
+	{refused, "https://mail.google.com/mail/u/0/", "web-only", "smtp.gmail.com"},
+	{refused, "outlook.live.com", "web-only", "smtp-mail.outlook.com"},
+	{refused, "mail.google.com", "web-only", "smtp.gmail.com"},
+	{refused, "mail.proton.me", "web-only without SMTP", ""},
+	{warned, "webmail.example.net", "perhaps web-only", ""},
+	{warned, "gmail.com", "a domain of addresses", "smtp.gmail.com"},
+	{refused, "gate3@example.net", "an address in the server's field", ""},
+	{refused, "mail.example.net/smtp", "a path", "mail.example.net"},
+	{refused, "mail\x00.example.net", "control character", ""},
+	{refused, "mail\x1b[2J.example.net", "escape sequence", ""},
+	{refused, "mail\xff.example.net", "not UTF-8", ""},
+	{refused, strings.Repeat(".", 5000), "far too long", ""},
+}
+
+var addresses = []judgement{
+	{good, "guard@example.net", "RFC 5321 §4.1.2", ""},
+	{good, "first.last@iana.org", "isemail 1", ""},
+	{good, "user+tag@example.net", "RFC 5322 §3.2.3: + is atext", ""},
+	{good, "customer/department=shipping@example.com", "RFC 3696 §3", ""},
+	{good, "$A12345@example.com", "RFC 3696 §3", ""},
+	{good, "!def!xyz%abc@example.com", "RFC 3696 §3", ""},
+	{good, "_somename@example.com", "RFC 3696 §3", ""},
+	{good, `"Abc\@def"@example.com`, "RFC 3696 erratum 246", ""},
+	{good, `"Fred Bloggs"@example.com`, "RFC 3696 erratum 246", ""},
+	{good, `"Joe\\Blow"@example.com`, "RFC 3696 erratum 246", ""},
+	{good, `"Abc@def"@example.com`, "RFC 3696 erratum 246", ""},
+	{refused, `Abc\@def@example.com`, "RFC 3696 erratum 246: not without quotes", ""},
+	{good, `"a,b"@example.com`, "RFC 5322 §3.2.4: a comma in quotes", ""},
+	{good, `"a<b"@example.com`, "RFC 5322 §3.2.4: <> in quotes", ""},
+	{good, `""@example.com`, "RFC 5321 §4.1.2: *QcontentSMTP may be empty", ""},
+	{good, `"first\"last"@iana.org`, "isemail", ""},
+	{good, `"hello my name is"@stutter.com`, "isemail", ""},
+	{good, "+@b.com", "isemail", ""},
+	{good, "user%uucp!path@edu.gov", "isemail", ""},
+	{good, "valid@about.museum", "isemail", ""},
+	{good, "first.last@3com.com", "isemail; RFC 1123 §2.1", ""},
+	{good, "first.last@123.iana.org", "isemail", ""},
+	{good, "first.last@[12.34.56.78]", "isemail; RFC 5321 §4.1.3", ""},
+	{good, "a@[IPv6:2001:db8::1]", "RFC 5321 §4.1.3", ""},
+	{good, "a@[ipv6:2001:db8::1]", "RFC 5321 §2.4: tags without case", ""},
+	{good, "first.last@[IPv6:::12.34.56.78]", "isemail", ""},
+	{good, "first.last@[IPv6:1111:2222:3333::4444:12.34.56.78]", "isemail", ""},
+	{good, "first.last@[IPv6:1111:2222:3333:4444:5555:6666:12.34.56.78]", "isemail", ""},
+	{good, "first.last@[IPv6:1111:2222:3333:4444:5555:6666:7777:8888]", "isemail", ""},
+	{good, "first.last@[IPv6:1111:2222:3333::4444:5555:6666]", "isemail", ""},
+	{good, "post@bücher.example", "RFC 5890; RFC 6531 §3.3", ""},
+	{warned, "用户@例子.广告", "RFC 6531: needs SMTPUTF8", ""},
+	{warned, "jürgen@example.net", "RFC 6531: needs SMTPUTF8", ""},
+	{warned, `"jürgen k"@example.net`, "RFC 6531 §3.3: QcontentSMTP", ""},
+	{refused, `"\ü"@example.net`, "RFC 5321 §4.1.2: quoted-pairSMTP is ASCII", ""},
+	{warned, "root@localhost", "RFC 5321 §2.3.5: local", ""},
+	{good, strings.Repeat("a", 64) + "@example.net", "RFC 5321 §4.5.3.1.1: 64 octets", ""},
+	{refused, strings.Repeat("a", 65) + "@example.net", "RFC 5321 §4.5.3.1.1: 65 octets", ""},
+	{good, "a@" + name253[:252], "RFC 3696 erratum 1690: 254 octets", ""},
+	{refused, "ab@" + name253[:252], "RFC 3696 erratum 1690: 255 octets", ""},
+	{refused, "a@" + label63 + "a.net", "RFC 1035 §2.3.4", ""},
+	{begun, "ops", "half typed", ""},
+	{begun, "ops@", "half typed", ""},
+	{begun, "ops.", "half typed", ""},
+	{begun, `"ops`, "half typed", ""},
+	{begun, `"\"@iana.org`, "isemail: the quote is still open", ""},
+	{begun, "ops@example.", "half typed", ""},
+	{begun, "ops@example.net.", "RFC 5321 §2.3.5: no trailing dot", "ops@example.net"},
+	{begun, "ops@exa-", "half typed", ""},
+	{begun, "ops@192.0", "half typed", ""},
+	{begun, "ops@[", "half typed", ""},
+	{begun, "ops@[IPv", "half typed", ""},
+	{begun, "ops@[IPv6:2001:", "half typed", ""},
+	{begun, "ops@[192.0.2", "half typed", ""},
+	{refused, "@example.net", "isemail: nothing before @", ""},
+	{refused, ".first.last@iana.org", "isemail", ""},
+	{refused, "first.last.@iana.org", "isemail", ""},
+	{refused, "first..last@iana.org", "isemail", ""},
+	{refused, `"first"last"@iana.org`, "isemail", ""},
+	{refused, `"first"."last"@iana.org`, "RFC 5321 §4.1.2: one quoted string; isemail: deprecated", ""},
+	{refused, `"""@iana.org`, "isemail", ""},
+	{refused, "test@test@iana.org", "isemail", ""},
+	{refused, "test@@iana.org", "isemail", ""},
+	{refused, "-- test --@iana.org", "isemail", ""},
+	{refused, "[test]@iana.org", "isemail", ""},
+	{refused, "()[]\\;:,><@iana.org", "isemail", ""},
+	{refused, "HM2Kinsists@(that comments are allowed)this.is.ok", "RFC 5322 CFWS; not in RFC 5321", ""},
+	{refused, "jdoe(work)@example.net", "RFC 5322 CFWS; not in RFC 5321", ""},
+	{refused, "first.last@[.12.34.56.78]", "isemail", ""},
+	{refused, "first.last@[12.34.56.789]", "isemail", ""},
+	{refused, "first.last@[::12.34.56.78]", "isemail: no tag", ""},
+	{refused, "first.last@[IPv5:::12.34.56.78]", "isemail: unknown tag", ""},
+	{refused, "first.last@[IPv6:1111:2222:3333:4444:5555:6666:7777]", "isemail", ""},
+	{refused, "first.last@[IPv6:1111:2222:3333:4444:5555:6666:7777:8888:9999]", "isemail", ""},
+	{refused, "first.last@[IPv6:1111:2222::3333::4444:5555:6666]", "isemail", ""},
+	{refused, "a@[IPv6:fe80::1%eth0]", "RFC 5321 §4.1.3: no zone", ""},
+	{refused, "aaa@[123.123.123.123]a", "isemail", ""},
+	{refused, "foobar@192.168.0.1", "isemail; RFC 5321 §4.1.3: brackets", "foobar@[192.168.0.1]"},
+	{refused, "a@2001:db8::1", "RFC 5321 §4.1.3", "a@[IPv6:2001:db8::1]"},
+	{refused, "first.last@-xample.com", "isemail", ""},
+	{refused, "first.last@exampl-.com", "isemail", ""},
+	{refused, "test@...........com", "isemail", ""},
+	{refused, "test@.iana.org", "isemail", ""},
+	{refused, "a@exa_mple.net", "RFC 1123 §2.1", ""},
+	{refused, "a@☃.example", "RFC 5892 §2", ""},
+	{refused, "first.last@sub.do,com", "isemail", ""},
+	{refused, "Bob <bob@example.net>", "a display name was pasted", "bob@example.net"},
+	{refused, `"Bob, the guard" <bob@example.net>`, "a display name was pasted", "bob@example.net"},
+	{refused, "<bob@example.net>", "RFC 5321 path, not mailbox", "bob@example.net"},
+	{refused, "mailto:bob@example.net", "RFC 6068", "bob@example.net"},
+	{refused, "a@example.net, b@example.net", "two addresses", "a@example.net"},
+	{refused, "a@example.net;", "a list's end", "a@example.net"},
+	{refused, "a b@example.net", "RFC 5322 §3.2.3", ""},
+	{refused, "a@exam ple.net", "RFC 1123 §2.1", ""},
+	{refused, "a@example.net\r\nBcc: x@example.org", "header injection", ""},
+	{refused, "a\x00@example.net", "RFC 5321 §4.1.2", ""},
+	{refused, "a\xff@example.net", "not UTF-8", ""},
+	{refused, "a\u202eb@example.net", "bidi control", ""},
+	{refused, strings.Repeat("mailto:", 500) + "a@example.net", "far too long", ""},
+}
+
+var subjects = []judgement{
+	{good, "CameraNotification", "the manual", ""},
+	{good, strings.Repeat("x", 44), "the manual: 44 characters", ""},
+	{refused, strings.Repeat("x", 45), "the manual: 44 characters", ""},
+	{good, strings.Repeat("ä", 44), "design: grapheme clusters", ""},
+	{good, strings.Repeat("a\u0308", 44), "UAX 29: a letter and its mark are one", ""},
+	{refused, strings.Repeat("a\u0308", 45), "UAX 29", ""},
+	{good, strings.Repeat("漢", 44), "132 bytes", ""},
+	{good, strings.Repeat("😀", 44), "176 bytes", ""},
+	{refused, strings.Repeat("👨\u200d👩\u200d👧", 10), "10 clusters, 180 bytes: over 176", ""},
+	{good, strings.Repeat("👨\u200d👩\u200d👧", 9), "9 clusters", ""},
+	{good, "Gate 3: door", "RFC 5322 §2.2: a colon in the body", ""},
+	{good, "  padded  ", "blanks at the ends are cut", ""},
+	{begun, "", "design: not empty", ""},
+	{begun, "   ", "design: not empty", ""},
+	{refused, "a\r\nBcc: x@example.org", "RFC 5322 §2.2: header injection", ""},
+	{refused, "a\nb", "control character", ""},
+	{refused, "a\tb", "control character", ""},
+	{refused, "a\x7fb", "control character", ""},
+	{refused, "a\u0085b", "C1 control", ""},
+	{refused, "a\u2028b", "line separator", ""},
+	{refused, "a\u202eb", "bidi override", ""},
+	{refused, "a\xc3", "not UTF-8", ""},
+	{refused, "a\ufffd", "broken on the way", ""},
+}
+
+func TestServer(t *testing.T) {
+	judge(t, "smtp.server", hosts)
+}
+
+func TestAddress(t *testing.T) {
+	judge(t, "mail.reply_address", addresses)
+	judge(t, "mail.destinations", addresses)
+	judge(t, "mail.destinations.3", addresses)
+}
+
+func TestSubject(t *testing.T) { judge(t, "mail.subject", subjects) }
+
+// others are the values of all other fields, by key.
+var others = map[string][]judgement{
+	"smtp.port": {
+		{good, "25", "RFC 5321 §4.5.4.2", ""}, {good, "587", "RFC 6409 §3.1", ""}, {good, "465", "RFC 8314 §7.3", ""},
+		{warned, "5", "RFC 6335 §6: valid", ""}, {warned, "2525", "unusual", ""}, {warned, "65535", "RFC 6335 §6", ""}, {warned, "1", "RFC 6335 §6", ""},
+		{refused, "0", "RFC 6335 §6: reserved", ""}, {refused, "65536", "16 bits", ""}, {refused, "-1", "", ""}, {refused, "5a", "", ""},
+		{refused, "99999999999999999999", "", ""}, {refused, "smtp", "a number", ""}, {refused, "5 87", "", ""}, {refused, "٥", "ASCII digits", ""},
+	},
+	"smtp.security": {
+		{good, "auto", "design", ""}, {good, "TLS", "case", ""}, {good, "starttls", "RFC 3207", ""}, {warned, "none", "in clear", ""},
+		{begun, "start", "half typed", "starttls"}, {begun, "t", "half typed", "tls"}, {refused, "ssl", "", ""}, {refused, "tls1.3", "", ""},
+	},
+	"smtp.auth": {
+		{good, "plain", "RFC 4616", ""}, {good, "cram-md5", "RFC 2195", ""}, {good, "scram-sha-256", "RFC 7677", ""}, {good, "xoauth2", "", ""},
+		{begun, "scram", "half typed", ""}, {refused, "ntlm", "", ""},
+	},
+	"smtp.username": {
+		{good, "gate3@example.net", "", ""}, {good, "DOMAIN\\gate 3", "", ""}, {refused, "a\x00b", "RFC 4616 §2: no NUL", ""}, {refused, strings.Repeat("a", 256), "", ""},
+	},
+	"smtp.password": {
+		{good, "hush", "", ""}, {good, "abcd efgh ijkl mnop", "an app password as shown", ""}, {good, "pässwörd", "RFC 4616 §2: UTF-8", ""},
+		{warned, "hush ", "a blank at the end", ""}, {refused, "a\nb", "", ""}, {refused, "a\x00b", "RFC 4616 §2", ""}, {refused, "\xff", "", ""}, {refused, strings.Repeat("a", 9000), "", ""},
+	},
+	"smtp.ca_file": {{good, "/etc/ssl/own.pem", "", ""}, {refused, "own.pem", "", ""}, {refused, "/a\nb", "", ""}},
+	"smtp.pin": {
+		{good, "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=", "RFC 7469 §2.4", ""},
+		{refused, "sha256//47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=", "curl's form", "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="},
+		{refused, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "hex", "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="},
+		{begun, "47DEQ", "half typed", ""}, {refused, "not a pin", "", ""},
+	},
+	"mail.hold_off": {
+		{good, "60s", "design", ""}, {good, "60", "design: a bare number is seconds", ""}, {good, "0", "design: 0 to 3600 s", ""}, {good, "1h", "", ""}, {good, "2 m", "", ""},
+		{good, "1m30s", "", ""}, {good, "1.5m", "", ""}, {good, "500ms", "", ""}, {good, "3600", "", ""},
+		{refused, "3601", "design: 0 to 3600 s", ""}, {refused, "2h", "", ""}, {refused, "-1s", "", ""}, {refused, "1.5ms", "whole milliseconds", ""}, {refused, "10x", "", ""},
+		{refused, "s", "", ""}, {refused, "1 2s", "", ""}, {refused, "1e9s", "", ""}, {refused, "999999999999999999d", "", ""}, {begun, "1.", "half typed", ""}, {refused, "..", "", ""},
+	},
+	"storage.max_age":   {{good, "30d", "design", ""}, {good, "720h", "", ""}, {begun, "30", "30 s is too little; 30d may follow", ""}, {refused, "30s", "", ""}, {refused, "9999d", "", ""}},
+	"storage.max_bytes": {{good, "2GB", "design: 10⁹", ""}, {good, "512MiB", "design: 2²⁰", ""}, {good, "1.5 gb", "", ""}, {good, "5000000", "bare bytes", ""}, {begun, "500", "a unit may follow", ""}, {begun, "2G", "half typed", ""}, {begun, "2Gi", "half typed", ""}, {refused, "2 apples", "", ""}, {refused, "1kB", "", ""}, {refused, "9e30GB", "", ""}, {refused, "-5MB", "", ""}, {refused, "1.0000000001MB", "no part of a byte", ""}, {refused, "GB", "", ""}},
+	"site.name":         {{good, "Gate 3", "", ""}, {good, "Tür", "", ""}, {refused, strings.Repeat("x", 65), "", ""}, {refused, "a\x1b[31m", "", ""}},
+	"site.time_zone": {
+		{good, "Europe/Berlin", "IANA", ""}, {good, "UTC", "IANA", ""}, {good, "America/Argentina/Buenos_Aires", "IANA", ""}, {good, "Etc/GMT+5", "IANA", ""},
+		{begun, "Eur", "half typed", ""}, {begun, "Europe/", "half typed", ""}, {begun, "Europe/Ber", "half typed", ""}, {begun, "Europe/Atlantis", "not there", ""},
+		{refused, "europe/berlin", "the names are exact", "Europe/Berlin"}, {refused, "Local", "", ""}, {refused, "CET-1CEST", "POSIX TZ", ""}, {refused, "../../etc/passwd", "", ""}, {refused, "Mars/Base", "", ""},
+	},
+	"camera.source": {
+		{good, "v4l2:/dev/v4l/by-id/usb-cam-index0", "design", ""}, {good, "clip:/srv/yard 1.mp4", "design", ""}, {good, "clip:yard.mp4?once", "design", ""}, {good, "scene:", "design", ""},
+		{warned, "pipe:ffmpeg -i x", "design: not in this version", ""}, {begun, "v4l2", "", ""}, {begun, "v4l2:/de", "", ""}, {begun, "clip:", "", ""}, {begun, "clip:a?on", "", ""}, {begun, "pipe:", "", ""},
+		{refused, "/dev/video0", "", "v4l2:/dev/video0"}, {refused, "/srv/a.mp4", "", "clip:/srv/a.mp4"}, {refused, "rtsp://camera/1", "", ""}, {refused, "clip:a?twice", "", ""}, {refused, "scene:x", "", "scene:"}, {refused, "v4l2:video0", "", ""}, {refused, "webcam", "", ""},
+	},
+	"camera.width": {{good, "640", "", ""}, {begun, "1", "", ""}, {refused, "0", "", ""}, {refused, "9000", "", ""}, {refused, "640px", "", ""}},
+	"triggers.yard.name": {
+		{good, "yard", "", ""}, {good, "Tür 2_b-c", "", ""}, {begun, "", "", ""}, {refused, "a.b", "a dot parts keys", ""}, {refused, strings.Repeat("x", 33), "", ""}, {refused, "a/b", "", ""}, {refused, "a\nb", "", ""},
+	},
+	"triggers.yard.source":    {{good, "motion", "", ""}, {good, "manual", "", ""}, {warned, "external", "not in this version", ""}, {warned, "timer", "", ""}, {begun, "m", "", ""}, {refused, "pir", "", ""}},
+	"triggers.yard.threshold": {{good, "1", "design: 1 to 9", ""}, {good, "9", "", ""}, {refused, "0", "", ""}, {refused, "10", "", ""}, {refused, "5.5", "", ""}},
+	"triggers.yard.zones": {
+		{good, "[[0, 0, 100, 100]]", "design", ""}, {good, "[[0,0,50,50],[50.5,50,49.5,50]]", "", ""}, {begun, "[[0, 0", "", ""}, {refused, "[0, 0, 100, 100]", "", "[[0, 0, 100, 100]]"},
+		{refused, "[[0,0,101,1]]", "percent", ""}, {refused, "[[60,0,50,50]]", "beyond the picture", ""}, {refused, "[[0,0,0,50]]", "empty", ""}, {refused, "[[0,0,1]]", "", ""}, {refused, "[[a,0,1,1]]", "", ""}, {refused, "[[.nan,0,1,1]]", "", ""}, {refused, "[[-1,0,1,1]]", "", ""}, {refused, "[]", "", ""}, {refused, "&a [[0,0,1,1]]", "anchor", ""}, {refused, "whole", "", ""},
+	},
+	"triggers.yard.active": {
+		{good, `{days: [mon, tue, wed, thu, fri], from: "18:00", to: "06:00"}`, "design: over midnight", ""}, {good, `{from: 08:00, to: "24:00"}`, "design", ""}, {good, `[{days: [sat]}, {days: [sun], to: "12:00"}]`, "", ""}, {good, "[]", "always", ""},
+		{refused, `{from: "24:00"}`, "only to may be 24:00", ""}, {refused, `{from: "8:00"}`, "HH:MM", ""}, {refused, `{to: "24:01"}`, "", ""}, {refused, `{days: [monday]}`, "", ""}, {refused, `{days: [mon, mon]}`, "", ""}, {refused, `{days: mon}`, "", ""}, {refused, `{day: [mon]}`, "", ""}, {begun, `{days: [mon`, "", ""}, {refused, "always", "", ""}, {refused, `{from: "08:00", from: "09:00"}`, "", ""},
+	},
+	"triggers.yard.pre":      {{good, "5 images", "design", ""}, {good, "1 image", "", ""}, {good, "3s", "", ""}, {good, "0", "", ""}, {begun, "5 i", "", ""}, {refused, "601 images", "", ""}, {refused, "5 frames", "", ""}, {refused, "images", "", ""}, {refused, "11m", "", ""}},
+	"triggers.yard.interval": {{good, "500ms", "design", ""}, {good, "2", "", ""}, {refused, "10ms", "", ""}, {begun, "0", "0.5 may follow", ""}},
+	"triggers.yard.transfer": {{good, "none", "", ""}, {warned, "nas", "not in this version", ""}, {refused, "a/b", "", ""}},
+	"triggers.yard.notify":   {{good, "true", "", ""}, {good, "No", "", ""}, {begun, "tr", "", ""}, {refused, "maybe", "", ""}, {refused, "1", "", ""}},
+	"triggers.yard.hold_off": {{good, "120s", "", ""}, {refused, "2h", "", ""}},
+	"triggers.yard.line":     {{good, "gpiochip0:4", "", ""}, {good, "DOOR_IN", "", ""}, {begun, "gpiochip0", "", ""}, {begun, "gpiochip0:", "", ""}, {refused, "gpiochipX:4", "", ""}},
+	"triggers.yard.edge":     {{good, "rising", "", ""}, {good, "both", "", ""}, {begun, "fall", "", "falling"}, {refused, "up", "", ""}},
+	"triggers.yard.debounce": {{good, "20ms", "", ""}, {refused, "11s", "", ""}},
+	"triggers.yard.and":      {{warned, "{source: motion, within: 5s}", "not in this version", ""}, {refused, "{source: timer, within: 5s}", "", ""}, {refused, "{source: motion}", "", ""}, {refused, "motion", "", ""}, {refused, "{source: motion, within: 5s, x: 1}", "", ""}},
+	"transfers":              {{warned, "[{name: nas, kind: sftp, host: nas.local}]", "not in this version", ""}, {good, "[]", "", ""}, {refused, "[{name: nas}]", "", ""}, {refused, "[{name: none, kind: ftp}]", "", ""}, {refused, "[{name: a, kind: ftp, password: x}]", "secret", ""}, {refused, "[{name: a, kind: ftp}, {name: A, kind: ftp}]", "", ""}, {refused, "nas", "", ""}},
+	"serial":                 {{warned, "[{device: /dev/ttyS0, baud: 115200, term: vt220}]", "not in this version", ""}, {refused, "[{baud: 9600}]", "", ""}, {refused, "[{device: /dev/ttyS0, baud: fast}]", "", ""}, {refused, "[{device: /dev/ttyS0, parity: even}]", "", ""}},
+	"ssh.listen":             {{warned, ":2222", "not in this version", ""}, {warned, "192.0.2.1:2222", "", ""}, {warned, "[::1]:2222", "", ""}, {begun, "192.0.2.1", "", ""}, {refused, ":0", "", ""}, {refused, "ho st:22", "", ""}},
+	"version":                {{good, "1", "", ""}, {refused, "2", "", ""}, {refused, "one", "", ""}},
+	"triggers": {
+		{good, "[{name: yard, source: motion}]", "", ""}, {good, "- name: yard\n- name: door\n", "block style", ""}, {refused, "[{source: motion}]", "no name", ""}, {refused, "[{name: a, thresold: 5}]", "unknown key", ""}, {refused, "[{name: t, source: timer, notify: true}]", "the family's manuals", ""}, {warned, "[{name: t, source: timer}]", "", ""},
+		{refused, "[{name: a},{name: b},{name: c},{name: d},{name: e},{name: f}]", "at most 5", ""}, {begun, "[{name: yard", "", ""}, {refused, "yard", "", ""},
+	},
+}
+
+func TestOtherValues(t *testing.T) {
+	for key, table := range others {
+		judge(t, key, table)
+	}
+}
+
+func TestEnoughValues(t *testing.T) {
+	all, cited := 0, 0
+	for _, table := range append(values(), hosts, addresses, subjects) {
+		for _, j := range table {
+			all++
+			if j.source != "" {
+				cited++
+			}
+		}
+	}
+	if cited < 150 {
+		t.Errorf("only %d values are cited to a source", cited)
+	}
+	t.Logf("%d values, %d of them cited: %d servers, %d addresses, %d subjects", all, cited, len(hosts), len(addresses), len(subjects))
+}
+
+func TestHostForDial(t *testing.T) {
+	for in, want := range map[string]string{
+		"mail.example.net": "mail.example.net", "[2001:db8::25]": "2001:db8::25", "[fe80::1%eth0]": "fe80::1%eth0", "192.0.2.25": "192.0.2.25",
+		"bücher.example": "xn--bcher-kva.example", " mail.example.net ": "mail.example.net", "Bücher.Example": "xn--bcher-kva.Example", "": "",
+	} {
+		if got := HostForDial(in); got != want {
+			t.Errorf("HostForDial(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestAddressForEnvelope(t *testing.T) {
+	for _, c := range []struct {
+		in, ascii, domain string
+		utf8              bool
+	}{
+		{"guard@example.net", "guard@example.net", "example.net", false},
+		{"Guard@Example.NET", "Guard@Example.NET", "example.net", false},
+		{"post@exämple.de", "post@xn--exmple-cua.de", "xn--exmple-cua.de", false},
+		{"jürgen@exämple.de", "jürgen@xn--exmple-cua.de", "xn--exmple-cua.de", true},
+		{`"a@b"@example.net`, `"a@b"@example.net`, "example.net", false},
+		{"x@[IPv6:2001:db8::1]", "x@[IPv6:2001:db8::1]", "[ipv6:2001:db8::1]", false},
+	} {
+		ascii, utf8, err := AddressForEnvelope(c.in)
+		if err != nil || ascii != c.ascii || utf8 != c.utf8 {
+			t.Errorf("AddressForEnvelope(%q) = %q, %v, %v", c.in, ascii, utf8, err)
+		}
+		if d := Domain(c.in); d != c.domain {
+			t.Errorf("Domain(%q) = %q, want %q", c.in, d, c.domain)
+		}
+	}
+	for _, bad := range []string{"ops@", "a b@c.d", "a@b.c\r\nX", "@"} {
+		if _, _, err := AddressForEnvelope(bad); err == nil {
+			t.Errorf("AddressForEnvelope(%q) gave no error", bad)
+		}
+	}
+}

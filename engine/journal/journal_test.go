@@ -1,0 +1,204 @@
+package journal
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"watchpost/engine/event"
+)
+
+func fire(t *testing.T, j *Journal, trigger string, d event.Disposition) uint64 {
+	t.Helper()
+	f := event.Firing{Seq: j.Next(), Trigger: trigger, At: time.Unix(int64(j.Next()), 0), Disposition: d}
+	if d == event.Silent {
+		f.Reason = event.NotifyOff
+	}
+	if err := j.Fire(f); err != nil {
+		t.Fatal(err)
+	}
+	return f.Seq
+}
+
+func reopen(t *testing.T, j *Journal) *Journal {
+	t.Helper()
+	j.Close()
+	again, err := Open(j.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return again
+}
+
+func check(t *testing.T, j *Journal, trigger string, want event.Account) {
+	t.Helper()
+	got := j.Accounts(nil)[trigger]
+	if !got.Balanced() {
+		t.Errorf("%s does not add up: %+v", trigger, got)
+	}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("%s: %+v, want %+v", trigger, got, want)
+	}
+}
+
+func TestAccountSurvives(t *testing.T) {
+	j, err := Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, b := fire(t, j, "yard", event.Queued), fire(t, j, "yard", event.Queued)
+	fire(t, j, "yard", event.Outside)
+	fire(t, j, "yard", event.Silent)
+	fire(t, j, "door", event.Extended)
+	for range 2 { // idempotent
+		if err := j.Settle(Outcome{Mail: "m1", Disposition: event.Mailed, Firings: []uint64{a}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := event.Account{Fired: 4, Mailed: 1, Queued: 1, Outside: 1, Silent: 1,
+		SilentReasons: map[event.Reason]uint64{event.NotifyOff: 1}}
+	for range 3 {
+		check(t, j, "yard", want)
+		check(t, j, "door", event.Account{Fired: 1, Extended: 1})
+		if open := j.Open(); len(open) != 1 || open[0].Seq != b || j.Delivered() != 1 {
+			t.Errorf("open: %v, delivered %d", open, j.Delivered())
+		}
+		j = reopen(t, j)
+	}
+}
+
+// A crash can tear the last line at any byte; nothing acknowledged is lost and
+// the journal goes on.
+func TestTornTail(t *testing.T) {
+	dir := t.TempDir()
+	j, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		fire(t, j, "yard", event.Queued)
+	}
+	j.Close()
+	path := filepath.Join(dir, fileName)
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := bytes.LastIndexByte(whole[:len(whole)-1], '\n') + 1
+	for cut := start; cut < len(whole); cut++ {
+		for _, tail := range [][]byte{nil, {0, 0, 0, 0}, []byte("garbage\n"), {0, 0, '\n'}} {
+			if err := os.WriteFile(path, append(bytes.Clone(whole[:cut]), tail...), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			j, err := Open(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if j.Next() != 3 || len(j.Open()) != 2 || j.Damaged() != 0 {
+				t.Fatalf("cut at %d + %q: next %d, open %d, damaged %d", cut-start, tail, j.Next(), len(j.Open()), j.Damaged())
+			}
+			fire(t, j, "yard", event.Queued)
+			if j = reopen(t, j); j.Next() != 4 {
+				t.Fatalf("cut at %d + %q: after another firing next is %d", cut-start, tail, j.Next())
+			}
+			j.Close()
+		}
+	}
+}
+
+func TestDamageInTheMiddle(t *testing.T) {
+	dir := t.TempDir()
+	j, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		fire(t, j, "yard", event.Queued)
+	}
+	j.Close()
+	path := filepath.Join(dir, fileName)
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole[bytes.IndexByte(whole, '\n')+20] ^= 1
+	if err := os.WriteFile(path, whole, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if j, err = Open(dir); err != nil {
+		t.Fatal(err)
+	}
+	if j.Damaged() != 1 || len(j.Open()) != 2 || j.Next() != 4 {
+		t.Errorf("damaged %d, open %d, next %d", j.Damaged(), len(j.Open()), j.Next())
+	}
+}
+
+func TestRotate(t *testing.T) {
+	dir := t.TempDir()
+	j, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	j.rotateAt = 2000
+	open := fire(t, j, "yard", event.Queued)
+	for i := range 100 {
+		seq := fire(t, j, "yard", event.Queued)
+		if err := j.Settle(Outcome{Mail: fmt.Sprint("m", i), Disposition: event.Mailed, Firings: []uint64{seq}}); err != nil {
+			t.Fatal(err)
+		}
+		if i == 50 {
+			if _, err := os.Stat(filepath.Join(dir, oldName)); err != nil {
+				t.Fatal("not rotated: ", err)
+			}
+		}
+	}
+	j = reopen(t, j)
+	check(t, j, "yard", event.Account{Fired: 101, Mailed: 100, Queued: 1})
+	if got := j.Open(); len(got) != 1 || got[0].Seq != open {
+		t.Errorf("open: %v", got)
+	}
+	if !j.LastAlarm("yard").Equal(time.Unix(101, 0)) {
+		t.Errorf("last alarm %v", j.LastAlarm("yard"))
+	}
+}
+
+func FuzzOpen(f *testing.F) {
+	line, _ := encode(record{Firing: &event.Firing{Seq: 1, Trigger: "yard", Disposition: event.Queued}})
+	f.Add(line)
+	f.Add([]byte("00000000 {}\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, fileName), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		j, err := Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		next := j.Next()
+		if err := j.Fire(event.Firing{Seq: next, Trigger: "t", Disposition: event.Queued}); err != nil {
+			t.Fatal(err)
+		}
+		j.Close()
+		if j, err = Open(dir); err != nil || j.Next() != next+1 {
+			t.Fatalf("%v, next %d after %d", err, j.Next(), next)
+		}
+		j.Close()
+	})
+}
+
+func BenchmarkFire(b *testing.B) {
+	j, err := Open(b.TempDir())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer j.Close()
+	for b.Loop() {
+		if err := j.Fire(event.Firing{Seq: j.Next(), Trigger: "yard", Disposition: event.Outside}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,193 @@
+package motion
+
+import (
+	"math"
+	"time"
+)
+
+const (
+	weakPart    = 0.55 // of a full deviation: such a block counts where it touches a full one
+	leastBlocks = 3    // a smaller blob is noise
+	leastFull   = 2    // blocks of a blob that deviate fully
+	leastStir   = 2    // active blocks of a blob that moves
+	stirPart    = 64   // or of its blocks, one of so many
+	sharpLine   = 3.0  // least sharp blocks of a blob, times the root of its blocks: a square's outline has 8
+	sharpPart   = 0.5  // or as a part of a small blob
+
+	uncoveredTime = time.Second      // bare ground that was still for so long is background, in an event too
+	displacedTime = 2 * time.Second  // so is a thing that a visitor moved a little
+	displacedPart = 1.0 / 8          // which is so much smaller than the visitor
+	holdTime      = 60 * time.Second // an object of an event that stood still for so long is background
+)
+
+// deviation is the deviation that is motion at a sensitivity of 1–9, where 1 is
+// the one of sensitivity 5. A step is a factor of 1.25.
+var deviation = [...]float32{2.44, 1.95, 1.56, 1.25, 1, 0.8, 0.64, 0.51, 0.41}
+
+const rejected = 1<<16 - 1 // label of a blob that is none
+
+// two is two blocks on, as those on an outline are part object, part ground.
+var two = [...][2]int{{-2, 0}, {2, 0}, {0, -2}, {0, 2}}
+
+// blob is a connected area of blocks that deviate from the scene.
+type blob struct {
+	moved          time.Duration // last activity of any of its blocks
+	x0, y0, x1, y1 int           // outline, blocks, inclusive
+}
+
+// view is the blobs at one sensitivity.
+type view struct {
+	sensitivity int
+	w, h        int
+	labels      []uint16 // blob of each block; 0 and rejected: none
+	blobs       []blob   // from 1
+	members     []int32  // blocks of the blob in hand
+	largest     int      // blocks of the largest blob of the event
+}
+
+func (v *view) resize(w, h int) {
+	*v = view{sensitivity: v.sensitivity, w: w, h: h,
+		labels: make([]uint16, w*h), blobs: make([]blob, 1, 64), members: make([]int32, 0, w*h)}
+}
+
+func (v *view) clear() {
+	clear(v.labels)
+	if len(v.blobs) > 0 {
+		v.blobs = v.blobs[:1]
+	}
+}
+
+// find labels the blobs of the plane that b compared last. Blobs that turn out
+// to be background are given to b to learn.
+func (v *view) find(b *background, at time.Duration) {
+	v.clear()
+	full := deviation[v.sensitivity-1]
+	for i, d := range b.dev {
+		if abs(d) < full || v.labels[i] != 0 || len(v.blobs) == rejected {
+			continue
+		}
+		id := uint16(len(v.blobs))
+		bl, fulls := v.flood(b, int32(i), id, full, at)
+		keep := len(v.members) >= leastBlocks && fulls >= leastFull && v.sharp(b)
+		if keep && v.settled(b, id, at-bl.moved) {
+			for _, m := range v.members {
+				b.absorb(int(m))
+			}
+			b.absorbed = at
+			keep = false
+		}
+		if keep {
+			v.blobs = append(v.blobs, bl)
+			v.largest = max(v.largest, len(v.members))
+			continue
+		}
+		for _, m := range v.members {
+			v.labels[m] = rejected
+		}
+	}
+}
+
+// flood collects in members the blob around a block that deviates fully.
+func (v *view) flood(b *background, from int32, id uint16, full float32, at time.Duration) (bl blob, fulls int) {
+	w := int32(v.w)
+	x, y := int(from%w), int(from/w)
+	bl = blob{moved: b.moved[from], x0: x, x1: x, y0: y, y1: y}
+	weak := full * weakPart
+	stirred := 0
+	v.members = append(v.members[:0], from)
+	v.labels[from] = id
+	for k := 0; k < len(v.members); k++ {
+		i := v.members[k]
+		x, y := int(i%w), int(i/w)
+		bl.x0, bl.x1, bl.y0, bl.y1 = min(bl.x0, x), max(bl.x1, x), min(bl.y0, y), max(bl.y1, y)
+		bl.moved = max(bl.moved, b.moved[i])
+		if b.stir[i] == at {
+			stirred++
+		}
+		isFull := abs(b.dev[i]) >= full
+		if isFull {
+			fulls++
+		}
+		for ny := max(y-1, 0); ny <= min(y+1, v.h-1); ny++ {
+			for nx := max(x-1, 0); nx <= min(x+1, v.w-1); nx++ {
+				j := int32(ny)*w + int32(nx)
+				// A weak block belongs to a full neighbour, and ends the blob.
+				if v.labels[j] == 0 && (abs(b.dev[j]) >= full || isFull && abs(b.dev[j]) >= weak) {
+					v.labels[j] = id
+					v.members = append(v.members, j)
+				}
+			}
+		}
+	}
+	if stirred >= max(leastStir, len(v.members)/stirPart) {
+		bl.moved = at
+		for _, m := range v.members {
+			b.moved[m] = at
+		}
+	}
+	return bl, fulls
+}
+
+// sharp reports whether the blob in hand has the outline or the texture of an
+// object. Soft shadows and lamps change the light smoothly. They scale what they
+// fall on, so changes are compared as parts of the scene's luma.
+func (v *view) sharp(b *background) bool {
+	n := float32(len(v.members))
+	need := min(sharpLine*float32(math.Sqrt(float64(n))), sharpPart*n)
+	count := float32(0)
+	for _, m := range v.members {
+		i := int(m)
+		x, y := i%v.w, i/v.w
+		want, part := b.part(i)
+		bound := b.within(i, want)
+		for _, to := range two {
+			nx, ny := x+to[0], y+to[1]
+			if nx < 0 || ny < 0 || nx >= v.w || ny >= v.h {
+				continue
+			}
+			if w, p := b.part(ny*v.w + nx); abs(p-part)*min(w, want) >= bound {
+				count++
+				break
+			}
+		}
+		if count >= need {
+			return true
+		}
+	}
+	return false
+}
+
+// settled reports whether the blob in hand, still for a while, is background from now on.
+func (v *view) settled(b *background, id uint16, still time.Duration) bool {
+	if still >= holdTime {
+		return true
+	}
+	if still < uncoveredTime {
+		return false
+	}
+	// Bare ground (an object left, or was taken away) has its outline in the
+	// scene's memory and not in the picture; a thing that was moved, in both;
+	// an object that stopped, in the picture.
+	scene, picture := v.outline(b, id)
+	return scene > 1.4*picture ||
+		scene > 0.8*picture && still >= displacedTime && float64(len(v.members)) < displacedPart*float64(v.largest)
+}
+
+// outline is the contrast across the outline of the blob in hand, in the scene and in the picture.
+func (v *view) outline(b *background, id uint16) (scene, picture float32) {
+	for _, m := range v.members {
+		i := int(m)
+		x, y := i%v.w, i/v.w
+		for _, to := range two {
+			nx, ny := x+to[0], y+to[1]
+			if nx < 0 || ny < 0 || nx >= v.w || ny >= v.h {
+				continue
+			}
+			if j := ny*v.w + nx; v.labels[j] != id {
+				picture += abs(b.short[i] - b.short[j])
+				scene += abs(b.mean[i] - b.mean[j])
+			}
+		}
+	}
+	return scene, picture
+}

@@ -1,0 +1,107 @@
+// Package ring keeps the newest images, compressed, in bounded memory, so that
+// what was there before a trigger can still be had after it.
+//
+// It is not the store: nothing in it survives a restart. It starts no goroutine;
+// one writer adds, any number read.
+package ring
+
+import (
+	"sync"
+	"time"
+
+	"watchpost/engine/event"
+)
+
+// Ring is a bounded sequence of images, oldest dropped first.
+//
+// Invariant, under mu: images holds the newest in order of Index; bytes is the
+// sum of their lengths and at most max unless there is only one.
+type Ring struct {
+	mu     sync.Mutex
+	max    int
+	bytes  int
+	next   uint64
+	images []Image
+}
+
+// Image is an image with its place in the sequence.
+type Image struct {
+	Index uint64 // counts from 1
+	event.Image
+}
+
+// New returns a ring of at most max bytes of images.
+func New(max int) *Ring { return &Ring{max: max} }
+
+// Add puts an image into the ring, which shares its bytes, and drops the oldest
+// where there is no room.
+func (r *Ring) Add(im event.Image) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.next++
+	r.images = append(r.images, Image{Index: r.next, Image: im})
+	r.bytes += len(im.JPEG)
+	drop := 0
+	for r.bytes > r.max && drop < len(r.images)-1 {
+		r.bytes -= len(r.images[drop].JPEG)
+		drop++
+	}
+	if drop > 0 {
+		n := copy(r.images, r.images[drop:])
+		clear(r.images[n:]) // let the dropped bytes go
+		r.images = r.images[:n]
+	}
+}
+
+// After returns the images with an Index above index, oldest first, and how many
+// of those that were added since are already gone. Nothing is copied but the headers.
+func (r *Ring) After(index uint64) (images []Image, missed int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := range r.images {
+		if r.images[i].Index > index {
+			missed = int(r.images[i].Index - index - 1)
+			return append([]Image(nil), r.images[i:]...), missed
+		}
+	}
+	return nil, 0
+}
+
+// Before returns the images taken before at that are at least every apart,
+// counted back from at; n limits their number and back their age, zero is no limit.
+// Oldest first.
+func (r *Ring) Before(at time.Time, every time.Duration, n int, back time.Duration) []Image {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var out []Image
+	next := at
+	for i := len(r.images) - 1; i >= 0; i-- {
+		im := r.images[i]
+		if !im.At.Before(at) || im.At.After(next) {
+			continue
+		}
+		if n > 0 && len(out) == n || back > 0 && at.Sub(im.At) > back {
+			break
+		}
+		out = append(out, im)
+		next = im.At.Add(-every + every/10) // a tenth of slack for a camera's jitter
+	}
+	for i, j := 0, len(out)-1; i < j; i, j = i+1, j-1 {
+		out[i], out[j] = out[j], out[i]
+	}
+	return out
+}
+
+// Last returns the Index of the newest image, 0 where there is none yet.
+func (r *Ring) Last() uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.next
+}
+
+// Size returns how many images the ring holds and their bytes.
+func (r *Ring) Size() (images, bytes int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.images), r.bytes
+}

@@ -1,0 +1,180 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"watchpost/engine/config"
+	"watchpost/engine/event"
+	"watchpost/engine/schedule"
+)
+
+const publishEvery = 250 * time.Millisecond
+
+// clockFloor is a moment before which a clock is taken as not set: this version did not exist then.
+var clockFloor = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// measure keeps the frame rate, counted over the last seconds.
+func (e *Engine) measure(now time.Time) {
+	if e.fpsAt.IsZero() {
+		e.fpsAt = now
+	}
+	d := now.Sub(e.fpsAt)
+	if d < 2*time.Second {
+		return
+	}
+	frames, _ := e.camera.box.Counts()
+	e.fps = float64(frames-e.fpsFrames) / d.Seconds()
+	e.fpsFrames, e.fpsAt = frames, now
+}
+
+// publishStatus tells the subscribers where something changed, at most four times a second.
+func (e *Engine) publishStatus(now time.Time) {
+	if now.Before(e.publishAt) || !e.hub.watched() {
+		return
+	}
+	e.publishAt = now.Add(publishEvery)
+	s := e.status()
+	bare := s
+	bare.Clock.Time = time.Time{} // time passing is no change, nor is a frame more
+	bare.Camera.Frames = 0
+	bare.Storage.FreeBytes >>= 24
+	js, err := json.Marshal(bare)
+	if err != nil || bytes.Equal(js, e.published) {
+		return
+	}
+	e.published = js
+	e.hub.publish(event.Event{Status: &s})
+}
+
+func (e *Engine) status() event.Status {
+	l := e.current()
+	now := e.Clock.Now().In(e.zone)
+	s := event.Status{State: "armed", Site: l.Config.Site.Name, Version: e.Version, Mode: e.Mode, Demo: e.Demo,
+		Revision: l.Revision, Camera: e.camera.status(), Storage: e.store.Usage(),
+		Clock:    event.Clock{Time: now, Zone: e.zone.String(), Set: now.After(clockFloor)},
+		Triggers: []event.Trigger{}, Problems: []string{}}
+	s.Camera.FPS = float64(int(e.fps*10+0.5)) / 10
+	if s.Camera.State != event.CameraOK {
+		s.Camera.FPS = 0
+	}
+	if e.Inbox != nil {
+		s.Inbox = e.Inbox()
+	}
+	for _, f := range e.currentFindings() {
+		s.Findings = append(s.Findings, f.String())
+	}
+	if len(l.Config.Triggers) == 0 || !config.MailConfigured(l.Config) {
+		s.State = "setup"
+	}
+	accounts := e.journal.Accounts(e.disposition)
+	det := e.detector.now.Load()
+	for _, t := range e.triggers {
+		s.Triggers = append(s.Triggers, e.triggerStatus(t, now, accounts[t.cfg.Name], det))
+	}
+	s.Queue = e.queueStatus()
+	s.Problems = e.problems(s)
+	return s
+}
+
+func (e *Engine) triggerStatus(t *trigger, now time.Time, a event.Account, det *detection) event.Trigger {
+	ts := event.Trigger{Name: t.cfg.Name, Source: t.cfg.Source, State: event.Armed, Last: t.last, Account: a}
+	if t.cfg.Source == event.Motion && t.why == "" {
+		ts.Level, ts.Fires = det.level(t.cfg.Name), fires(t.cfg)
+	}
+	switch left := time.Until(t.holdUntil); {
+	case t.why != "":
+		ts.State, ts.Why = event.Unavailable, t.why
+	case !schedule.Active(t.cfg.Active, now):
+		ts.State = event.StateOutside
+		ts.Until, _ = schedule.Next(t.cfg.Active, now)
+	case left > 0 && t.cfg.Notify:
+		ts.State, ts.Until = event.StateHeldOff, now.Add(left).Truncate(time.Second)
+	}
+	return ts
+}
+
+func (e *Engine) queueStatus() event.Queue {
+	q := event.Queue{Delivered: e.journal.Delivered()}
+	for _, id := range slices.Sorted(maps.Keys(e.mails)) {
+		m := e.mails[id]
+		switch m.QueueState() {
+		case "queued":
+			q.Queued++
+		case "deferred":
+			q.Deferred++
+		case "held":
+			q.Held++
+		}
+		if m.Problem != "" {
+			q.Problem = m.Problem
+		}
+	}
+	for _, d := range e.due {
+		if !e.inSpool(d.notice.ID) {
+			q.Queued++
+		}
+	}
+	return q
+}
+
+func (e *Engine) inSpool(id string) bool {
+	_, ok := e.mails[id]
+	return ok
+}
+
+func (e *Engine) problems(s event.Status) []string {
+	p := []string{}
+	if s.Camera.Problem != "" {
+		p = append(p, "camera: "+s.Camera.Problem)
+	}
+	if !s.Clock.Set {
+		p = append(p, "clock: it is not set; set the date and time, or give the box a network clock")
+	}
+	if s.Queue.Problem != "" {
+		p = append(p, "mail: "+s.Queue.Problem)
+	}
+	if s.Queue.Held > 0 {
+		p = append(p, fmt.Sprintf("mail: %d held after a refusal; see the queue, then retry or drop", s.Queue.Held))
+	}
+	if text := e.keepErr.Load(); text != nil {
+		p = append(p, *text)
+	}
+	for _, name := range slices.Sorted(maps.Keys(e.notices)) {
+		p = append(p, e.notices[name])
+	}
+	if len(s.Findings) > 0 {
+		p = append(p, "configuration: it was not accepted and an earlier one is in force: "+s.Findings[0])
+	}
+	return p
+}
+
+// Status returns the present state; see API.
+func (e *Engine) Status(ctx context.Context) (s event.Status, err error) {
+	err = e.do(ctx, func() { s = e.status() })
+	return s, err
+}
+
+// Watch subscribes; see API.
+func (e *Engine) Watch(ctx context.Context) (event.Snapshot, <-chan event.Event, error) {
+	var snap event.Snapshot
+	var sub *subscriber
+	err := e.do(ctx, func() {
+		snap = event.Snapshot{Status: e.status(), Firings: slices.Clone(e.firings), Mails: slices.Clone(e.recent)}
+		sub = e.hub.subscribe()
+	})
+	if err != nil {
+		return snap, nil, err
+	}
+	if sub == nil {
+		return snap, nil, errors.New("too many sessions are looking on")
+	}
+	context.AfterFunc(ctx, func() { e.hub.unsubscribe(sub) })
+	return snap, sub.ch, nil
+}

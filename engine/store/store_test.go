@@ -1,0 +1,123 @@
+package store
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"watchpost/engine/event"
+)
+
+var t0 = time.Date(2026, 11, 23, 20, 51, 7, 512e6, time.UTC)
+
+func open(t *testing.T, dir string) *Store {
+	t.Helper()
+	s, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func record(t *testing.T, s *Store, seq uint64, images, size int, end bool) string {
+	t.Helper()
+	e := event.Stored{ID: ID(seq, t0), Trigger: "yard", Source: event.Motion, Start: t0, Firings: 1}
+	if err := s.Put(e); err != nil {
+		t.Fatal(err)
+	}
+	for i := range images {
+		im := event.Image{At: t0.Add(time.Duration(i-1) * 500 * time.Millisecond), Level: float64(i % 3), JPEG: make([]byte, size)}
+		im.JPEG[0] = byte(i)
+		if err := s.AddImage(e.ID, im); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if end {
+		e.End = t0.Add(10 * time.Second)
+		if err := s.Put(e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return e.ID
+}
+
+func TestEventIsReadable(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	id := record(t, s, 7, 4, 100, true)
+	for range 2 {
+		e, err := s.Get(id)
+		if err != nil || len(e.Images) != 4 || e.End.IsZero() {
+			t.Fatalf("%+v, %v", e, err)
+		}
+		for _, im := range e.Images {
+			if st, err := os.Stat(filepath.Join(dir, id, im.File)); err != nil || int(st.Size()) != im.Bytes {
+				t.Errorf("%s: %v", im.File, err)
+			}
+		}
+		best, ok := s.Best(id)
+		if !ok || best.JPEG[0] != 2 {
+			t.Errorf("best image: %v %v", best.JPEG[0], ok)
+		}
+		s = open(t, dir)
+	}
+	if u := s.Usage(); u.Events != 1 || u.Bytes < 400 || u.FreeBytes == 0 {
+		t.Errorf("usage %+v", u)
+	}
+}
+
+// What a crash leaves open is closed at the next start, with the images that
+// were written and a word of what is missing.
+func TestCrashDuringEvent(t *testing.T) {
+	dir := t.TempDir()
+	id := record(t, open(t, dir), 8, 3, 50, false)
+	s := open(t, dir)
+	e, err := s.Get(id)
+	if err != nil || len(e.Images) != 3 || e.End.IsZero() || len(e.Missing) != 1 {
+		t.Fatalf("%+v, %v", e, err)
+	}
+	if !e.Images[2].At.Equal(t0.Add(500*time.Millisecond)) || !strings.Contains(e.Missing[0], "power") {
+		t.Errorf("%+v", e)
+	}
+}
+
+func TestQuota(t *testing.T) {
+	s := open(t, t.TempDir())
+	s.Limit(3000, 0)
+	for seq := uint64(1); seq <= 20; seq++ {
+		record(t, s, seq, 5, 100, true)
+	}
+	list, err := s.List(100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(list) < 4 || len(list) > 6 || list[0].ID != ID(20, t0) {
+		t.Errorf("%d events, newest %s", len(list), list[0].ID)
+	}
+	if u := s.Usage(); u.Bytes > 3500 {
+		t.Errorf("%d bytes in a store of 3000", u.Bytes)
+	}
+}
+
+func TestForeignAndDamaged(t *testing.T) {
+	dir := t.TempDir()
+	id := record(t, open(t, dir), 9, 1, 10, true)
+	os.WriteFile(filepath.Join(dir, "notes.txt"), []byte("mine"), 0o600)
+	os.WriteFile(filepath.Join(dir, id, metaName), []byte("{"), 0o600)
+	s := open(t, dir)
+	list, err := s.List(10)
+	if err != nil || len(list) != 1 || len(list[0].Missing) != 1 {
+		t.Errorf("%+v, %v", list, err)
+	}
+	if _, err := s.Get("../../etc"); err == nil {
+		t.Error("a path outside the store is an event")
+	}
+	if err := s.Put(event.Stored{ID: "../x"}); err == nil {
+		t.Error("an event outside the store was stored")
+	}
+	if _, err := os.Stat(filepath.Join(dir, "notes.txt")); err != nil {
+		t.Error("a foreign file was touched")
+	}
+}

@@ -1,0 +1,234 @@
+package mail
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	gomail "github.com/wneessen/go-mail"
+
+	"watchpost/engine/config"
+	"watchpost/engine/event"
+)
+
+// ErrNotConfigured says that there is no server, no reply address or no
+// destination yet: a notice cannot be composed.
+var ErrNotConfigured = errors.New("mail is not configured: it needs a server, a reply address and a destination")
+
+const (
+	summaryImages = 4        // images in a summary; other mails have one
+	imageBytes    = 14 << 20 // images of one mail together: 20 MB once they are base64
+)
+
+// form is what a notice is rendered with.
+type form struct {
+	config  config.Config
+	zone    *time.Location // of every stamp; nil: each time's own
+	version string
+	now     time.Time // for Date
+}
+
+// letter is a rendered mail with its envelope.
+type letter struct {
+	subject    string
+	messageID  string   // with its angle brackets
+	from       string   // envelope form: the domain as A-labels
+	recipients []string // as configured
+	envelope   []string // recipients in envelope form
+	utf8       bool     // the header needs SMTPUTF8 (RFC 6531)
+	bytes      []byte   // CRLF, no line over 998 octets
+}
+
+// configured reports whether c has all that composing and sending need.
+func configured(c config.Config) bool {
+	return c.SMTP.Server != "" && c.Mail.ReplyAddress != "" && len(c.Mail.Destinations) > 0
+}
+
+// compose renders n. It has no effect beyond its result.
+func compose(n event.Notice, f form) (letter, error) {
+	if !configured(f.config) {
+		return letter{}, ErrNotConfigured
+	}
+	if f.zone != nil {
+		n.At, f.now = n.At.In(f.zone), f.now.In(f.zone)
+	}
+	l := letter{recipients: f.config.Mail.Destinations}
+	var err error
+	var fromUTF8 bool
+	if l.from, fromUTF8, err = envelopeAddress(f.config.Mail.ReplyAddress); err != nil {
+		return letter{}, err
+	}
+	var to []string
+	for _, d := range l.recipients {
+		a, needsUTF8, err := envelopeAddress(d)
+		if err != nil {
+			return letter{}, err
+		}
+		l.envelope = append(l.envelope, a)
+		if !needsUTF8 {
+			to = append(to, "<"+a+">")
+		}
+	}
+	// An address that needs SMTPUTF8 stays out of the header where it can, so
+	// that it does not keep the mail from the others.
+	if l.utf8 = fromUTF8; len(to) == 0 {
+		l.utf8 = true
+		to = []string{"<" + l.envelope[0] + ">"}
+	}
+	domain := l.from[strings.LastIndexByte(l.from, '@')+1:]
+	unique := rand.Text()[:16]
+	l.messageID = "<" + n.ID + "." + strings.ToLower(unique) + "@" + domain + ">"
+	l.subject = Subject(f.config.Mail, n.At)
+
+	m := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
+	m.SetGenHeader(gomail.HeaderSubject, encodeSubject(l.subject))
+	// Addresses are written as they are: go-mail refuses or leaves raw some
+	// that RFC 5321 allows. envelopeAddress keeps control characters out.
+	m.SetGenHeaderPreformatted("From", "<"+l.from+">")
+	m.SetGenHeaderPreformatted("To", strings.Join(to, ",\r\n "))
+	m.SetGenHeader(gomail.HeaderMessageID, l.messageID)
+	m.SetDateWithValue(f.now)
+	m.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834
+	m.SetGenHeader(gomail.HeaderUserAgent, "Watchpost/"+headerWord(f.version))
+	if n.Event != "" {
+		m.SetGenHeader("X-Watchpost-Event", headerWord(n.Event))
+	}
+	if len(n.Firings) > 0 {
+		m.SetGenHeaderPreformatted("X-Watchpost-Firings", firingList(n.Firings))
+	}
+
+	images := chooseImages(n)
+	p := describe(n, f, images)
+	cid := func(i int) string { return fmt.Sprintf("image%d.%s@watchpost", i+1, strings.ToLower(unique)) }
+	m.SetBodyString(gomail.TypeTextPlain, p.text())
+	m.AddAlternativeString(gomail.TypeTextHTML, p.html(cid))
+	for i, im := range images {
+		name := stamp(im.At.In(n.At.Location()), false) + ".jpg"
+		err := m.EmbedReader(name, bytes.NewReader(im.JPEG),
+			gomail.WithFileContentID("<"+cid(i)+">"), gomail.WithFileContentType("image/jpeg"))
+		if err != nil {
+			return letter{}, fmt.Errorf("compose %s: %w", n.ID, err)
+		}
+	}
+	var out bytes.Buffer
+	if _, err := m.WriteTo(&out); err != nil {
+		return letter{}, fmt.Errorf("compose %s: %w", n.ID, err)
+	}
+	// RFC 2387 §3.1 demands the type of the root part; go-mail leaves it out.
+	l.bytes = bytes.Replace(out.Bytes(), []byte("Content-Type: multipart/related;\r\n"),
+		[]byte("Content-Type: multipart/related; type=\"multipart/alternative\";\r\n"), 1)
+	return l, nil
+}
+
+// envelopeAddress is config.AddressForEnvelope with a guard on what goes into a header raw.
+func envelopeAddress(addr string) (ascii string, needsUTF8 bool, err error) {
+	ascii, needsUTF8, err = config.AddressForEnvelope(addr)
+	if err == nil && (strings.ContainsFunc(ascii, isControl) || !utf8.ValidString(ascii) || !strings.Contains(ascii, "@")) {
+		err = errors.New("not an address")
+	}
+	if err != nil {
+		return "", false, fmt.Errorf("%w: %q: %w", ErrNotConfigured, addr, err)
+	}
+	return ascii, needsUTF8, nil
+}
+
+// Subject returns the subject of a mail for a trigger at the moment at, which is
+// in the configured zone: the configured subject, a colon and the stamp
+// (CameraNotification:20090618173020500).
+func Subject(c config.Mail, at time.Time) string {
+	return oneLine(c.Subject) + ":" + stamp(at, c.DSTMark)
+}
+
+// stamp is year, month, day, hour, minute, second and millisecond; with mark, an
+// "s" stands between date and time while summer time is in force.
+func stamp(at time.Time, mark bool) string {
+	s := ""
+	if mark && at.IsDST() {
+		s = "s"
+	}
+	return at.Format("20060102") + s + at.Format("150405") + fmt.Sprintf("%03d", at.Nanosecond()/1e6)
+}
+
+// encodeSubject leaves printable ASCII as it is, one line, and makes RFC 2047
+// encoded words of at most 75 columns of all else, cut between characters. ASCII
+// that looks like an encoded word is encoded too: it would be decoded.
+func encodeSubject(s string) string {
+	const fits = 63 // columns beside "Subject: " that go-mail does not fold: 44 + ":" + 18
+	ascii := !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' })
+	if ascii && len(s) <= fits && s[0] != ' ' && !strings.Contains(s, "=?") {
+		return s
+	}
+	var words []string
+	limit := 36 // the first shares its line with "Subject: "
+	for s != "" {
+		n := 0
+		for n < len(s) {
+			_, size := utf8.DecodeRuneInString(s[n:])
+			if n+size > limit {
+				break
+			}
+			n += size
+		}
+		words = append(words, "=?UTF-8?B?"+base64.StdEncoding.EncodeToString([]byte(s[:n]))+"?=")
+		s, limit = s[n:], 45 // 60 in base64, and 12 around it
+	}
+	return strings.Join(words, " ")
+}
+
+// firingList is the Seq of each firing, comma separated, folded.
+func firingList(firings []event.Firing) string {
+	var b strings.Builder
+	column := len("X-Watchpost-Firings: ")
+	for i, f := range firings {
+		word := strconv.FormatUint(f.Seq, 10)
+		if i > 0 {
+			b.WriteByte(',')
+			column++
+		}
+		if i > 0 && column+len(word) > 76 {
+			b.WriteString("\r\n ")
+			column = 1
+		}
+		b.WriteString(word)
+		column += len(word)
+	}
+	return b.String()
+}
+
+// headerWord keeps what may stand in a header as one word, at most 60 octets.
+func headerWord(s string) string {
+	s = s[:min(len(s), 60)]
+	return strings.Map(func(r rune) rune {
+		if r > ' ' && r <= '~' {
+			return r
+		}
+		return '-'
+	}, s)
+}
+
+// chooseImages takes the best images that fit.
+func chooseImages(n event.Notice) []event.Image {
+	limit := 1
+	if n.Kind == event.Summary {
+		limit = summaryImages
+	}
+	var out []event.Image
+	size := 0
+	for _, im := range n.Images {
+		if len(im.JPEG) == 0 || size+len(im.JPEG) > imageBytes {
+			continue
+		}
+		if len(out) == limit {
+			break
+		}
+		size += len(im.JPEG)
+		out = append(out, im)
+	}
+	return out
+}

@@ -1,0 +1,381 @@
+package mail
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"watchpost/engine/config"
+	"watchpost/engine/event"
+)
+
+// maxQueue bounds the mails that wait.
+const maxQueue = 10_000
+
+// ErrFull says that the queue holds as many mails as it may.
+var ErrFull = fmt.Errorf("the mail queue is full: %d mails wait", maxQueue)
+
+// Listener is told what happens. The calls come from Run's goroutines, in order
+// for one mail; several changes of a mail that follow each other fast may come
+// as one. A listener returns at once; it may call the Outbox.
+type Listener interface {
+	MailChanged(event.Mail)
+	MailStep(id string, s event.Step)
+}
+
+// Options are what an Outbox needs beside its folder.
+type Options struct {
+	Listener Listener     // may be nil
+	Log      *slog.Logger // may be nil
+	Version  string       // of this program, for User-Agent
+	Host     string       // this machine's name for EHLO; used where it is fully qualified, else the connection's own address
+}
+
+// Outbox is the durable mail queue. All methods are safe for concurrent use.
+type Outbox struct {
+	spool   spool
+	options Options
+	times   timeouts
+
+	// disk is held over every change: a write, then the same change in memory.
+	// It is taken before mu, and mu is never held while the disk is written.
+	disk sync.Mutex
+
+	mu       sync.Mutex // guards all below; what is in mails is what is on the disk
+	mails    map[string]*entry
+	settled  []event.Mail // in delivered/, oldest first
+	problems []string
+	setup    setup
+	hold     hold
+	cancel   context.CancelFunc // ends the connection attempt under way; nil: none
+	news     []string           // IDs whose state the listener has not seen, oldest first
+	fresh    map[string]event.Mail
+	wake     chan struct{} // has room for one: the sender looks again
+	tell     chan struct{} // likewise for the listener's goroutine
+}
+
+// entry is a mail in the queue.
+type entry struct {
+	record
+	next    time.Time       // monotonic: not before; zero: at once
+	slow    int             // 4xx in a row
+	urgent  bool            // tried whatever the account's back-off
+	unsaved map[int]outcome // of an attempt whose outcome is not on the disk yet
+}
+
+// setup is the configuration in force.
+type setup struct {
+	config   config.Config
+	secrets  config.Secrets
+	zone     *time.Location
+	revision int
+}
+
+// hold is a back-off that concerns every mail: the line, the server, the account.
+type hold struct {
+	kind    kind
+	count   int       // failures of that kind in a row; 0: no hold
+	until   time.Time // monotonic
+	problem string
+}
+
+// Open reads the spool in dir, makes it if need be, and tidies up after a crash.
+// Nothing is sent before Run.
+func Open(dir string, o Options) (*Outbox, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	b := &Outbox{
+		spool: spool{dir}, options: o, times: defaultTimeouts,
+		mails: map[string]*entry{}, fresh: map[string]event.Mail{},
+		wake: make(chan struct{}, 1), tell: make(chan struct{}, 1),
+	}
+	queued, settled, problems, err := b.spool.load()
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range queued {
+		r.Mail.NextTry = time.Time{} // a start tries at once
+		b.mails[r.Mail.ID] = &entry{record: r}
+	}
+	b.settled, b.problems = settled, problems
+	for _, p := range problems {
+		o.Log.Error("mail spool", "problem", p)
+	}
+	return b, nil
+}
+
+// Problems returns what is wrong with the spool itself, a sentence each.
+func (o *Outbox) Problems() []string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.Clone(o.problems)
+}
+
+// Configure puts a configuration in force for composing and sending; zone is
+// that of every stamp. What waits is tried at once.
+func (o *Outbox) Configure(c config.Config, s config.Secrets, zone *time.Location) {
+	o.mu.Lock()
+	o.setup = setup{config: c, secrets: s, zone: zone, revision: o.setup.revision + 1}
+	o.hold = hold{}
+	for _, e := range o.mails {
+		e.next, e.slow = time.Time{}, 0
+	}
+	if o.cancel != nil {
+		o.cancel() // it was made with the old one
+	}
+	o.mu.Unlock()
+	poke(o.wake)
+}
+
+// Submit renders n and spools it; it returns when the mail is on the disk. A
+// notice whose ID is in the spool already is left alone. ErrNotConfigured and
+// ErrFull are not for ever: the caller keeps the notice and comes again.
+func (o *Outbox) Submit(ctx context.Context, n event.Notice) error {
+	if !validID(n.ID) {
+		return fmt.Errorf("mail %q: an ID is lower case letters, digits and '-'", n.ID)
+	}
+	o.mu.Lock()
+	known, full, set := o.knows(n.ID), len(o.mails) >= maxQueue, o.setup
+	o.mu.Unlock()
+	if known {
+		return nil
+	}
+	if full {
+		return ErrFull
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	now := time.Now()
+	l, err := compose(n, form{config: set.config, zone: set.zone, version: o.options.Version, now: now})
+	if err != nil {
+		return err
+	}
+	r := newRecord(n, l, now)
+
+	o.disk.Lock()
+	defer o.disk.Unlock()
+	o.mu.Lock()
+	known = o.knows(n.ID)
+	o.mu.Unlock()
+	if known { // by another Submit in the meantime
+		return nil
+	}
+	if err := o.spool.add(r, l.bytes); err != nil {
+		return fmt.Errorf("mail %s: %w", n.ID, err)
+	}
+	o.mu.Lock()
+	e := &entry{record: r, urgent: n.Kind == event.Test}
+	o.mails[n.ID] = e
+	o.announce(o.shown(e))
+	o.mu.Unlock()
+	poke(o.wake)
+	return nil
+}
+
+// knows reports whether the spool has the mail. Called with mu held.
+func (o *Outbox) knows(id string) bool {
+	return o.mails[id] != nil || slices.ContainsFunc(o.settled, func(m event.Mail) bool { return m.ID == id })
+}
+
+func newRecord(n event.Notice, l letter, now time.Time) record {
+	sum := sha256.Sum256(l.bytes)
+	r := record{
+		Version: recordVersion, From: l.from, Envelope: l.envelope, UTF8: l.utf8, SHA256: hex.EncodeToString(sum[:]),
+		Mail: event.Mail{ID: n.ID, Kind: n.Kind, Event: n.Event, Subject: l.subject, MessageID: l.messageID,
+			At: n.At, Queued: now, Bytes: int64(len(l.bytes))},
+	}
+	for _, f := range n.Firings {
+		r.Mail.Firings = append(r.Mail.Firings, f.Seq)
+	}
+	if len(n.Firings) > 0 {
+		r.Mail.Trigger = n.Firings[0].Trigger
+	}
+	for _, a := range l.recipients {
+		r.Mail.Recipients = append(r.Mail.Recipients, event.Recipient{Address: a, State: event.Pending})
+	}
+	return r
+}
+
+// Mails lists the spool, oldest first: what is settled and kept, then the queue.
+func (o *Outbox) Mails() []event.Mail {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	all := make([]event.Mail, 0, len(o.settled)+len(o.mails))
+	for _, m := range o.settled {
+		all = append(all, cloneMail(m))
+	}
+	for _, e := range o.mails {
+		all = append(all, o.shown(e))
+	}
+	slices.SortStableFunc(all, func(a, b event.Mail) int { return a.Queued.Compare(b.Queued) })
+	return all
+}
+
+// shown is a mail as the listener and the lists see it: with the reason for
+// which everything waits, where it waits for that. Called with mu held.
+func (o *Outbox) shown(e *entry) event.Mail {
+	m := cloneMail(e.Mail)
+	if o.hold.count > 0 && m.Count(event.Pending) > 0 && !e.urgent {
+		m.Problem = o.hold.problem
+		m.NextTry = wall(o.hold.until)
+	}
+	return m
+}
+
+// wall turns a monotonic moment into what the clock will show then.
+func wall(t time.Time) time.Time { return time.Now().Add(time.Until(t)).Round(0) }
+
+// Settle moves a settled mail out of the queue. An unknown or moved one is no error.
+func (o *Outbox) Settle(id string) error {
+	o.disk.Lock()
+	defer o.disk.Unlock()
+	o.mu.Lock()
+	e := o.mails[id]
+	o.mu.Unlock()
+	if e == nil {
+		return nil
+	}
+	if !e.Mail.Settled() {
+		return fmt.Errorf("mail %s is not settled: recipients are pending or held", id)
+	}
+	if err := o.spool.settle(id); err != nil {
+		return fmt.Errorf("mail %s: %w", id, err)
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	delete(o.mails, id)
+	o.settled = append(o.settled, cloneMail(e.Mail))
+	for len(o.settled) > keepDelivered {
+		o.spool.forget(o.settled[0].ID)
+		o.settled = o.settled[1:]
+	}
+	return nil
+}
+
+// Retry makes held recipients pending and tries the mail at once; "" is all mails.
+func (o *Outbox) Retry(id string) error {
+	ids, err := o.named(id)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		err = errors.Join(err, o.change(id, func(e *entry) bool {
+			e.next, e.slow, e.urgent = time.Time{}, 0, true
+			changed := false
+			for i := range e.Mail.Recipients {
+				if r := &e.Mail.Recipients[i]; r.State == event.RcptHeld {
+					r.State, changed = event.Pending, true
+				}
+			}
+			if changed || e.Mail.Problem != "" {
+				e.Mail.Problem, e.Mail.NextTry, changed = "", time.Time{}, true
+			}
+			return changed
+		}))
+	}
+	o.mu.Lock()
+	o.hold = hold{}
+	o.mu.Unlock()
+	poke(o.wake)
+	return err
+}
+
+// Drop gives up the recipients of a mail that have not got it.
+func (o *Outbox) Drop(id string) error {
+	if _, err := o.named(id); err != nil || id == "" {
+		return errors.Join(err, errIf(id == "", "a mail to drop must be named"))
+	}
+	return o.change(id, func(e *entry) bool {
+		changed := false
+		for i := range e.Mail.Recipients {
+			if r := &e.Mail.Recipients[i]; r.State == event.Pending || r.State == event.RcptHeld {
+				r.State, r.At, changed = event.RcptDrop, time.Now().Round(0), true
+			}
+		}
+		e.Mail.NextTry, e.Mail.Problem = time.Time{}, ""
+		return changed
+	})
+}
+
+func errIf(yes bool, text string) error {
+	if yes {
+		return errors.New(text)
+	}
+	return nil
+}
+
+// named returns the IDs in the queue that id stands for.
+func (o *Outbox) named(id string) ([]string, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if id != "" {
+		if o.mails[id] == nil {
+			return nil, fmt.Errorf("mail %s: %w in the queue", sanitise(id), event.ErrNotFound)
+		}
+		return []string{id}, nil
+	}
+	var ids []string
+	for id := range o.mails {
+		ids = append(ids, id)
+	}
+	return ids, nil
+}
+
+// change applies f to a mail, on the disk first, then in memory, and tells the
+// listener. f reports whether the record, and not only the entry, has changed.
+// A mail that is gone is left alone.
+func (o *Outbox) change(id string, f func(*entry) bool) error {
+	o.disk.Lock()
+	defer o.disk.Unlock()
+	o.mu.Lock()
+	e := o.mails[id]
+	if e == nil {
+		o.mu.Unlock()
+		return nil
+	}
+	next := *e
+	next.record = e.record.clone()
+	o.mu.Unlock()
+	changed := f(&next)
+	if changed {
+		if err := o.spool.save(next.record); err != nil {
+			return fmt.Errorf("mail %s: %w", id, err)
+		}
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	*e = next
+	if changed {
+		o.announce(o.shown(e))
+	}
+	return nil
+}
+
+// announce queues m for the listener; a newer state replaces one not yet told.
+// Called with mu held.
+func (o *Outbox) announce(m event.Mail) {
+	if o.options.Listener == nil {
+		return
+	}
+	if _, waiting := o.fresh[m.ID]; !waiting {
+		o.news = append(o.news, m.ID)
+	}
+	o.fresh[m.ID] = cloneMail(m)
+	poke(o.tell)
+}
+
+// poke wakes the reader of c, now or when it next looks.
+func poke(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

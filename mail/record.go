@@ -1,0 +1,90 @@
+package mail
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"watchpost/engine/event"
+)
+
+const (
+	recordVersion = 1
+	maxRecord     = 4 << 20  // bytes of a state file that are read at all
+	maxLetter     = 64 << 20 // bytes of a mail
+	maxRecipients = 100      // RFC 5321 §4.5.3.1.8: any server takes so many
+)
+
+// record is a mail's state: the whole of ID.json. The mail itself, ID.eml, is
+// never written again.
+type record struct {
+	Version  int        `json:"version"`
+	Mail     event.Mail `json:"mail"`
+	From     string     `json:"from"`     // envelope form: domain as A-labels
+	Envelope []string   `json:"envelope"` // of Mail.Recipients, in their order
+	UTF8     bool       `json:"smtputf8,omitempty"`
+	SHA256   string     `json:"sha256"` // of ID.eml, hexadecimal; its length is Mail.Bytes
+}
+
+// parseRecord reads the state file of the mail id and refuses what this
+// program would not have written.
+func parseRecord(id string, data []byte) (record, error) {
+	var r record
+	if err := json.Unmarshal(data, &r); err != nil {
+		return record{}, err
+	}
+	m := &r.Mail
+	switch {
+	case r.Version != recordVersion:
+		return record{}, fmt.Errorf("version %d, this program knows %d", r.Version, recordVersion)
+	case m.ID != id:
+		return record{}, fmt.Errorf("it is of the mail %q", m.ID)
+	case len(m.Recipients) == 0 || len(m.Recipients) > maxRecipients || len(r.Envelope) != len(m.Recipients):
+		return record{}, errors.New("recipients are missing")
+	case len(r.SHA256) != 64 || m.Bytes <= 0 || m.Bytes > maxLetter || m.Attempts < 0:
+		return record{}, errors.New("length or hash is missing")
+	}
+	for i, rc := range m.Recipients {
+		switch rc.State {
+		case event.Pending, event.Delivered, event.RcptHeld, event.RcptDrop:
+		default:
+			return record{}, fmt.Errorf("unknown state %q of a recipient", rc.State)
+		}
+		if !safePath(r.Envelope[i]) {
+			return record{}, errors.New("a recipient is not an address")
+		}
+	}
+	if !safePath(r.From) {
+		return record{}, errors.New("the sender is not an address")
+	}
+	return r, nil
+}
+
+// safePath guards what goes into MAIL and RCPT commands.
+func safePath(a string) bool {
+	return strings.Contains(a, "@") && utf8.ValidString(a) && !strings.ContainsFunc(a, isControl) && len(a) <= 1024
+}
+
+// validID keeps an ID a file name: lower case letters, digits and '-'.
+func validID(id string) bool {
+	if id == "" || len(id) > 100 || id[0] == '-' {
+		return false
+	}
+	return !strings.ContainsFunc(id, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '-')
+	})
+}
+
+// clone copies r so that neither sees the other's changes.
+func (r record) clone() record {
+	r.Mail = cloneMail(r.Mail)
+	return r
+}
+
+func cloneMail(m event.Mail) event.Mail {
+	m.Recipients = append([]event.Recipient(nil), m.Recipients...)
+	m.Firings = append([]uint64(nil), m.Firings...)
+	return m
+}

@@ -1,0 +1,134 @@
+package mail
+
+import (
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/wneessen/go-mail/smtp"
+
+	"watchpost/engine/config"
+)
+
+// security is how the connection is protected.
+type security int
+
+const (
+	plain         security = iota // never with credentials
+	opportunistic                 // TLS where it is offered, the certificate not verified; a handshake that fails is a fault, not a way to plain
+	startTLS                      // STARTTLS or nothing, verified
+	implicitTLS                   // TLS from the first byte, verified
+)
+
+// The words for what cannot be made safe or does not fit together; explain knows them.
+var (
+	errNoStartTLS   = errors.New("the server does not offer STARTTLS")
+	errPlainAuth    = errors.New("a password would travel in clear")
+	errNoAuth       = errors.New("the server does not offer AUTH")
+	errNoMechanism  = errors.New("the server offers none of the ways to authenticate that may be used")
+	errWrongPin     = errors.New("the server's public key is not the pinned one")
+	errBadCAFile    = errors.New("the CA file holds no certificate")
+	errNoSMTPUTF8   = errors.New("the server does not offer SMTPUTF8")
+	errUnknownWord  = errors.New("not a word this version knows")
+	errDamagedSpool = errors.New("the mail's file in the spool does not have the bytes that were written")
+)
+
+// credentials reports whether c logs in.
+func credentials(c config.SMTP) bool { return c.Username != "" && c.Auth != "none" }
+
+// protection decides by the configuration: 465 and tls are implicit TLS;
+// 587, starttls and any credentials make STARTTLS mandatory; auto on other
+// ports without credentials takes what there is; none is plain and refuses credentials.
+func protection(c config.SMTP) (security, error) {
+	switch c.Security {
+	case "tls":
+		return implicitTLS, nil
+	case "starttls":
+		return startTLS, nil
+	case "none":
+		if credentials(c) {
+			return plain, errPlainAuth
+		}
+		return plain, nil
+	case "", "auto":
+		switch {
+		case c.Port == 465:
+			return implicitTLS, nil
+		case c.Port == 587 || credentials(c):
+			return startTLS, nil
+		}
+		return opportunistic, nil
+	}
+	return plain, fmt.Errorf("security %q: %w", c.Security, errUnknownWord)
+}
+
+// tlsConfig verifies the server against its name and the system's authorities,
+// those of a CA file instead, or its pinned public key instead.
+func tlsConfig(c config.SMTP, host string, verify bool) (*tls.Config, error) {
+	name, _, _ := strings.Cut(host, "%") // a zone is no part of a name
+	conf := &tls.Config{ServerName: name, MinVersion: tls.VersionTLS12}
+	switch {
+	case !verify:
+		conf.InsecureSkipVerify = true
+	case c.Pin != "":
+		want, err := base64.StdEncoding.DecodeString(c.Pin)
+		if err != nil || len(want) != sha256.Size {
+			return nil, fmt.Errorf("pin: %w", errUnknownWord)
+		}
+		conf.InsecureSkipVerify = true // the pin takes the place of the chain
+		conf.VerifyConnection = func(cs tls.ConnectionState) error {
+			got := sha256.Sum256(cs.PeerCertificates[0].RawSubjectPublicKeyInfo)
+			if !slices.Equal(got[:], want) {
+				return fmt.Errorf("%w: it is %s", errWrongPin, base64.StdEncoding.EncodeToString(got[:]))
+			}
+			return nil
+		}
+	case c.CAFile != "":
+		pem, err := os.ReadFile(c.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", errBadCAFile, err)
+		}
+		conf.RootCAs = x509.NewCertPool()
+		if !conf.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, errBadCAFile
+		}
+	}
+	return conf, nil
+}
+
+// mechanisms is the order in which auto chooses: what keeps the password from
+// the server first; CRAM-MD5 last, as it is often offered and rarely works.
+var mechanisms = []string{"SCRAM-SHA-256", "PLAIN", "LOGIN", "CRAM-MD5"}
+
+// authentication picks the mechanism. offered is the parameter of the server's AUTH keyword.
+func authentication(c config.SMTP, password, host, offered string) (mechanism string, a smtp.Auth, err error) {
+	has := strings.Fields(strings.ToUpper(offered))
+	want := mechanisms
+	if c.Auth != "" && c.Auth != "auto" {
+		want = []string{strings.ToUpper(c.Auth)}
+	}
+	for _, m := range want {
+		if !slices.Contains(has, m) {
+			continue
+		}
+		switch m {
+		case "SCRAM-SHA-256":
+			return m, smtp.ScramSHA256Auth(c.Username, password), nil
+		case "PLAIN":
+			return m, smtp.PlainAuth("", c.Username, password, host, false), nil
+		case "LOGIN":
+			return m, smtp.LoginAuth(c.Username, password, host, false), nil
+		case "CRAM-MD5":
+			return m, smtp.CRAMMD5Auth(c.Username, password), nil
+		case "XOAUTH2":
+			return m, smtp.XOAuth2Auth(c.Username, password), nil
+		}
+	}
+	return "", nil, fmt.Errorf("%w: it offers %s", errNoMechanism, sanitise(offered))
+}

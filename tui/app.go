@@ -1,0 +1,433 @@
+package tui
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"charm.land/bubbles/v2/key"
+	tea "charm.land/bubbletea/v2"
+
+	"watchpost/engine/config"
+	"watchpost/engine/event"
+	"watchpost/tui/term"
+)
+
+// The smallest screen that is drawn; below it one message asks for more.
+const (
+	minWidth  = 60
+	minHeight = 15
+)
+
+// maxSteps is how many delivery steps are remembered: a test mail's first steps
+// may come before it is known which mail is the test.
+const maxSteps = 64
+
+// idle is how long no key must have come for the next one to be a reason to ask
+// a terminal that does not tell its size again.
+const idle = time.Minute
+
+// app is the whole interface: the model that Bubble Tea runs.
+type app struct {
+	calls
+	now   func() time.Time
+	ascii bool // fold the frame
+	ask   bool // the terminal does not tell its size: ask it
+
+	w, h    int
+	at      int // which page
+	pages   []page
+	helping bool
+	qu      *question
+	say     string // what an action came to; stands until the next key
+	enter   bool   // the last key was Enter: a line feed behind it is the same key press
+	lastKey time.Time
+
+	changes   <-chan event.Event // what Watch gave
+	unwatch   context.CancelFunc
+	status    event.Status
+	got       time.Time      // when the status came, by now
+	known     bool           // there is a status
+	zone      *time.Location // the box's; nil until it is known
+	zoneAsked string
+	gone      string // why the engine is not watched, or empty
+	history   history
+	steps     []event.MailStep
+
+	settings config.Settings
+	draft    *config.Draft // nil until the configuration is known
+}
+
+func newApp(ctx context.Context, b Backend, now func() time.Time) *app {
+	a := &app{calls: calls{ctx, b}, now: now}
+	for _, p := range pages {
+		a.pages = append(a.pages, p.make())
+	}
+	return a
+}
+
+func (a *app) Init() tea.Cmd {
+	return tea.Batch(a.rewatch(), a.minute(), a.askSize())
+}
+
+// minute waits for the box's clock to show another minute.
+func (a *app) minute() tea.Cmd {
+	d := time.Minute - time.Duration(a.clock().Second())*time.Second - time.Duration(a.clock().Nanosecond())
+	return tea.Tick(d, func(time.Time) tea.Msg { return minuteMsg{} })
+}
+
+// clock is the box's time now.
+func (a *app) clock() time.Time {
+	t := a.now()
+	if !a.status.Clock.Time.IsZero() {
+		t = a.status.Clock.Time.Add(t.Sub(a.got))
+	}
+	if a.zone != nil && a.zone.String() == a.status.Clock.Zone {
+		t = t.In(a.zone)
+	}
+	return t
+}
+
+func (a *app) askSize() tea.Cmd {
+	if !a.ask {
+		return nil
+	}
+	return tea.Raw(term.AskSize)
+}
+
+func (a *app) mailPage() *mailPage { return a.pages[mailAt].(*mailPage) }
+
+func (a *app) Update(msg tea.Msg) (tea.Model, tea.Cmd) { return a, a.update(msg) }
+
+func (a *app) update(msg tea.Msg) tea.Cmd {
+	switch m := msg.(type) {
+	case tea.WindowSizeMsg:
+		a.w, a.h = m.Width, m.Height
+	case tea.CursorPositionMsg: // the answer to AskSize
+		if a.ask && m.X > 0 && m.Y > 0 {
+			size := tea.WindowSizeMsg{Width: m.X + 1, Height: m.Y + 1}
+			if size.Width != a.w || size.Height != a.h {
+				return func() tea.Msg { return size }
+			}
+		}
+	case tea.KeyPressMsg:
+		return a.pressed(m)
+	case tea.PasteMsg:
+		if a.qu != nil || a.helping {
+			return nil
+		}
+		if a.at == mailAt {
+			return a.mailPage().paste(a, m.Content)
+		}
+		a.say = "There is no field here to paste into: 2 opens the Mail page, Tab enters a field."
+	case minuteMsg:
+		return a.minute()
+	case zoneMsg:
+		a.zone = m.zone
+	case watchMsg:
+		return a.watching(m)
+	case rewatchMsg:
+		return a.rewatch()
+	case eventsMsg:
+		return a.happened(m.events)
+	case configMsg:
+		return a.configured(m)
+	case reconfigMsg:
+		return a.config(false)
+	case queueMsg, queueDoneMsg:
+		return a.pages[queueAt].(*queuePage).done(a, m)
+	case storedMsg:
+		a.pages[eventsAt].(*eventsPage).done(m)
+	case firedMsg:
+		a.say = firedText(m)
+	case appliedMsg, revertedMsg, testMsg, stepMsg, diagnosedMsg:
+		return a.mailPage().done(a, m)
+	}
+	return nil
+}
+
+func firedText(m firedMsg) string {
+	name := clean(m.trigger)
+	switch {
+	case m.err != nil:
+		return name + " was not fired: " + because(m.err)
+	case m.firing.Disposition == event.Silent:
+		return name + " fired and stayed silent: " + silence(m.firing.Reason) + "."
+	case m.firing.Disposition == event.Queued && m.firing.HeldOff:
+		return name + " fired; it is held off and told in the summary."
+	case m.firing.Disposition == event.Queued:
+		return name + " fired; its mail is on the way."
+	case m.firing.Disposition == event.Outside:
+		return name + " fired outside its active time: no mail."
+	case m.firing.Disposition == event.Extended:
+		return name + " fired and prolonged the event that was running."
+	}
+	return name + " fired: " + string(m.firing.Disposition) + "."
+}
+
+// because is an error for a person, harmless for the screen.
+func because(err error) string {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return "the engine did not answer in time; the Status page shows whether it is there."
+	case errors.Is(err, context.Canceled):
+		return "cancelled."
+	}
+	s := strings.TrimSpace(clean(err.Error()))
+	if s != "" && !strings.HasSuffix(s, ".") {
+		s += "."
+	}
+	return s
+}
+
+// rewatch subscribes to the engine, anew where there was a subscription.
+func (a *app) rewatch() tea.Cmd {
+	if a.unwatch != nil {
+		a.unwatch()
+	}
+	ctx, cancel := context.WithCancel(a.ctx)
+	a.unwatch = cancel
+	return a.watch(ctx)
+}
+
+func (a *app) watching(m watchMsg) tea.Cmd {
+	if m.err != nil {
+		a.gone = "The engine does not answer: " + because(m.err) + " Trying again."
+		return tea.Tick(rewatchAfter, func(time.Time) tea.Msg { return rewatchMsg{} })
+	}
+	a.gone, a.changes = "", m.ch
+	a.history = history{slices.Clone(m.snap.Firings), slices.Clone(m.snap.Mails)}
+	return tea.Batch(a.setStatus(m.snap.Status), a.config(false), a.next(m.ch))
+}
+
+func (a *app) happened(events []event.Event) tea.Cmd {
+	if events == nil {
+		a.gone = "The engine has stopped. This screen shows the last that was known and goes on when it is back."
+		return tea.Tick(rewatchAfter, func(time.Time) tea.Msg { return rewatchMsg{} })
+	}
+	cmds := make([]tea.Cmd, 0, 4)
+	var fired, mailed bool
+	for _, e := range events {
+		switch {
+		case e.Status != nil:
+			cmds = append(cmds, a.setStatus(*e.Status))
+		case e.Firing != nil:
+			a.history.firing(*e.Firing)
+			fired = true
+		case e.Mail != nil:
+			a.history.mail(*e.Mail)
+			a.mailPage().mailed(a, *e.Mail)
+			mailed = true
+		case e.Step != nil:
+			a.steps = append(a.steps, *e.Step)
+			a.steps = a.steps[max(0, len(a.steps)-maxSteps):]
+			a.mailPage().stepped(*e.Step)
+		case e.Lost > 0: // what was missed is in a new snapshot
+			return tea.Batch(append(cmds, a.rewatch())...)
+		}
+	}
+	if fired && a.at == eventsAt {
+		cmds = append(cmds, a.stored())
+	}
+	if mailed && a.at == queueAt {
+		cmds = append(cmds, a.queue())
+	}
+	return tea.Batch(append(cmds, a.next(a.changes))...)
+}
+
+func (a *app) setStatus(s event.Status) tea.Cmd {
+	other := a.known && s.Revision != a.status.Revision && s.Revision != a.settings.Revision
+	a.status, a.got, a.known = s, a.now(), true
+	a.pages[statusAt].(*statusPage).settle(s)
+	var cmds []tea.Cmd
+	if a.zoneAsked != s.Clock.Zone {
+		a.zoneAsked = s.Clock.Zone
+		cmds = append(cmds, a.calls.zone(s.Clock.Zone))
+	}
+	if other { // somebody else has saved
+		cmds = append(cmds, a.config(false))
+	}
+	return tea.Batch(cmds...)
+}
+
+// configured takes the configuration in force under the draft.
+func (a *app) configured(m configMsg) tea.Cmd {
+	if m.err != nil {
+		a.say = "The configuration could not be read: " + because(m.err)
+		if a.draft == nil {
+			return tea.Tick(rewatchAfter, func(time.Time) tea.Msg { return reconfigMsg{} })
+		}
+		return nil
+	}
+	if a.draft == nil || !a.draft.Changed("") {
+		if a.draft == nil {
+			a.say = "" // that it is not known yet
+		}
+		a.take(m.settings)
+		return nil
+	}
+	if m.settings.Revision == a.settings.Revision && !m.conflict {
+		return nil
+	}
+	both := a.draft.Rebase(m.settings)
+	a.settings = m.settings
+	a.mailPage().reload(a)
+	var names []string
+	for _, k := range both {
+		names = append(names, label(k))
+	}
+	if len(both) > 0 {
+		a.say = "Changed elsewhere as well: " + strings.Join(names, ", ") + ". Yours stand here; w saves them over the others, u takes them back."
+	} else {
+		a.say = "The configuration was changed elsewhere, in other fields. Your changes are kept on top of it; w saves them."
+	}
+	return nil
+}
+
+// take starts a new draft from settings.
+func (a *app) take(s config.Settings) {
+	a.settings, a.draft = s, config.NewDraft(s)
+	a.mailPage().reload(a)
+	a.mailPage().undo = nil
+}
+
+// unsaved counts the fields that were changed.
+func (a *app) unsaved() int {
+	if a.draft == nil {
+		return 0
+	}
+	return len(a.draft.Changes())
+}
+
+// open brings a page to the front.
+func (a *app) open(at int) tea.Cmd {
+	a.mailPage().leave(a)
+	a.at, a.helping = at, false
+	return a.pages[at].opened(a)
+}
+
+// pressed takes a key: what is asked comes first, then the field, then the app.
+func (a *app) pressed(k tea.KeyPressMsg) tea.Cmd {
+	name := k.String()
+	// CR LF is one key press: the line feed behind an Enter is swallowed.
+	if name == "ctrl+j" && a.enter {
+		a.enter = false
+		return nil
+	}
+	a.enter = name == "enter"
+	var cmd tea.Cmd
+	if a.ask && !a.lastKey.IsZero() && a.now().Sub(a.lastKey) > idle {
+		cmd = a.askSize()
+	}
+	a.lastKey = a.now()
+	if key.Matches(k, keys.Redraw) {
+		return tea.Batch(a.askSize(), tea.ClearScreen)
+	}
+	return tea.Batch(cmd, a.act(k))
+}
+
+func (a *app) act(k tea.KeyPressMsg) tea.Cmd {
+	if a.qu != nil {
+		if o, ok := a.qu.answer(k.String()); ok {
+			a.qu, a.say = nil, ""
+			if o.do != nil {
+				return o.do()
+			}
+		}
+		return nil
+	}
+	if a.helping {
+		a.helping = false
+		if !key.Matches(k, keys.Pages, keys.Quit) {
+			return nil
+		}
+	}
+	a.say = ""
+	if m := a.mailPage(); a.at == mailAt && m.focused() {
+		if cmd, ok := m.fieldKey(a, k); ok {
+			return cmd
+		}
+	}
+	switch {
+	case key.Matches(k, keys.Pages):
+		name := k.String()
+		return a.open(int(name[len(name)-1] - '1'))
+	case key.Matches(k, keys.Help):
+		a.helping = true
+	case key.Matches(k, keys.Quit):
+		a.quit()
+	case key.Matches(k, keys.Test):
+		return a.onMail(a.mailPage().test)
+	case key.Matches(k, keys.Diagnose):
+		return a.onMail(a.mailPage().diagnose)
+	case key.Matches(k, keys.Save):
+		return a.onMail(a.mailPage().save)
+	case key.Matches(k, keys.Undo):
+		return a.onMail(a.mailPage().takeBack)
+	default:
+		cmd, ok := a.pages[a.at].key(a, k)
+		if !ok && a.say == "" {
+			a.say = notAKey(k)
+		}
+		return cmd
+	}
+	return nil
+}
+
+// notAKey says of a printable key that it does nothing here; others stay silent.
+func notAKey(k tea.KeyPressMsg) string {
+	if k.Text == "" || k.Text == " " {
+		return ""
+	}
+	return "'" + clean(k.Text) + "' does nothing on this page; ? shows the keys."
+}
+
+// onMail does something of the Mail page from whatever page is open.
+func (a *app) onMail(do func(*app) tea.Cmd) tea.Cmd {
+	if a.draft == nil {
+		a.say = "The configuration is not known yet: the engine has not answered."
+		return nil
+	}
+	var cmd tea.Cmd
+	if a.at != mailAt {
+		cmd = a.open(mailAt)
+	}
+	return tea.Batch(cmd, do(a))
+}
+
+// quit asks before leaving and says what leaving means.
+func (a *app) quit() {
+	text := "Leave Watchpost?"
+	yes, no := "leave", "stay"
+	switch a.status.Mode {
+	case "service":
+		text = "Leave? The service goes on without this screen."
+	case "demo":
+		text, yes = "End the demo?", "end"
+	case "terminal":
+		text, yes = "Stop Watchpost? Its engine runs in this terminal: no trigger is watched until it is started again.", "stop"
+	}
+	leave := func() tea.Cmd { return tea.Quit }
+	a.qu = yesNo(text, yes, no, leave)
+	if n := a.unsaved(); n > 0 {
+		a.qu.text = plural(n, "unsaved change") + " will be lost. " + text
+		a.qu.options = []option{
+			{"y", yes, leave},
+			{"w", "save first", func() tea.Cmd { return a.onMail(a.mailPage().save) }},
+			{"n", no, nil},
+		}
+	}
+}
+
+// label is a field's name on the screen.
+func label(k string) string {
+	if f, ok := config.Lookup(k); ok && f.Label != "" {
+		if n, ok := strings.CutPrefix(k, "mail.destinations."); ok && !strings.HasSuffix(f.Label, n) {
+			return strings.TrimSpace(f.Label + " " + n)
+		}
+		return f.Label
+	}
+	return k
+}

@@ -1,0 +1,280 @@
+package tui
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"watchpost/engine/config"
+	"watchpost/engine/event"
+)
+
+// noon is the fake box's time.
+var noon = time.Date(2026, 11, 23, 20, 51, 7, 512e6, berlin())
+
+func berlin() *time.Location {
+	zone, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		panic(err)
+	}
+	return zone
+}
+
+// fake is an engine without anything behind it. What it answers is set by the
+// test; what it was asked is in calls.
+type fake struct {
+	mu       sync.Mutex
+	snap     event.Snapshot
+	settings config.Settings
+	secrets  config.Secrets
+	calls    []string
+	feed     chan event.Event
+
+	applyErr error         // what Apply returns instead of saving
+	testErr  error         // what TestMail returns
+	steps    []event.Step  // what a diagnosis finds
+	pause    time.Duration // before each step
+	mails    []event.Mail
+	stored   []event.Stored
+	watchErr error
+}
+
+// newFake is a box that is set up and has seen something.
+func newFake() *fake {
+	c := config.Default()
+	c.Site = config.Site{Name: "Gate 3", TimeZone: "Europe/Berlin"}
+	c.SMTP.Server, c.SMTP.Port, c.SMTP.Username = "mail.example.net", 587, "gate3@example.net"
+	c.Mail.ReplyAddress = "gate3@example.net"
+	c.Mail.Destinations = []string{"guard@example.net", "ops@example.net"}
+	f := &fake{
+		settings: config.Settings{Config: c, Revision: "r1", Secrets: map[string]bool{"smtp.password": true}, Path: "/etc/watchpost/watchpost.yaml"},
+		secrets:  config.Secrets{SMTPPassword: "correct horse"},
+		feed:     make(chan event.Event, 64),
+	}
+	f.snap.Status = event.Status{
+		State: "armed", Site: "Gate 3", Version: "0.1.0", Mode: "terminal", Revision: "r1",
+		Camera: event.Camera{State: event.CameraOK, Source: "clip:gate.mp4", FPS: 14.98, Dropped: 2, Frames: 5000, Width: 640, Height: 480},
+		Triggers: []event.Trigger{
+			{Name: "yard", Source: event.Motion, State: event.Armed, Level: 0.08, Fires: 0.15, Last: noon.Add(-time.Minute),
+				Account: event.Account{Fired: 14, Mailed: 11, Queued: 1, Held: 1, Outside: 1}},
+			{Name: "door", Source: event.External, State: event.StateHeldOff, Until: noon.Add(2 * time.Minute),
+				Account: event.Account{Fired: 3, Mailed: 3}},
+		},
+		Queue:   event.Queue{Queued: 1, Held: 1, Delivered: 132},
+		Clock:   event.Clock{Time: noon, Zone: "Europe/Berlin", Set: true},
+		Storage: event.Storage{Directory: "/var/lib/watchpost", Events: 12, Bytes: 34_512_000, MaxBytes: 2e9, FreeBytes: 18_234_567_890},
+	}
+	alarm := func(seq uint64, at time.Time, state event.RecipientState, reply string) event.Mail {
+		return event.Mail{
+			ID: fmt.Sprintf("20261123-yard-%d", seq), Kind: event.Alarm, Firings: []uint64{seq}, Trigger: "yard",
+			Subject: "CameraNotification:" + stamp(at, false), At: at, Queued: at, Attempts: 1, Bytes: 81_234,
+			Recipients: []event.Recipient{
+				{Address: "guard@example.net", State: event.Delivered, Reply: "250 2.0.0 Ok: queued as 4F2B1"},
+				{Address: "ops@example.net", State: state, Reply: reply},
+			},
+		}
+	}
+	t1, t2, t3 := noon.Add(-26*time.Hour), noon.Add(-10*time.Minute), noon.Add(-time.Minute)
+	f.snap.Firings = []event.Firing{
+		{Seq: 1, Trigger: "yard", Source: event.Motion, At: t1, Disposition: event.Outside},
+		{Seq: 2, Trigger: "yard", Source: event.Motion, At: t2, Disposition: event.Queued},
+		{Seq: 3, Trigger: "yard", Source: event.Motion, At: t3, Disposition: event.Queued},
+		{Seq: 4, Trigger: "door", Source: event.External, At: t3.Add(time.Second), Disposition: event.Silent, Reason: event.NotifyOff},
+	}
+	f.snap.Mails = []event.Mail{
+		alarm(2, t2, event.RcptHeld, "550 5.1.1 <ops@example.net>: Recipient address rejected: User unknown"),
+		alarm(3, t3, event.Delivered, "250 2.0.0 Ok: queued as 4F2B2"),
+	}
+	f.mails = []event.Mail{f.snap.Mails[1], f.snap.Mails[0]}
+	f.stored = []event.Stored{
+		{ID: "20261123T205007-yard", Trigger: "yard", Source: event.Motion, Start: t3, Firings: 2, Peak: 2.4, Images: make([]event.StoredImage, 12)},
+		{ID: "20261123T204107-yard", Trigger: "yard", Source: event.Motion, Start: t2, End: t2.Add(14200 * time.Millisecond), Firings: 1, Peak: 0.9, Images: make([]event.StoredImage, 25)},
+	}
+	f.steps = goodSteps()
+	return f
+}
+
+// emptyFake is a box straight out of its package.
+func emptyFake() *fake {
+	f := newFake()
+	f.settings = config.Settings{Config: config.Default(), Revision: "r0", Path: "/etc/watchpost/watchpost.yaml"}
+	f.snap = event.Snapshot{Status: event.Status{
+		State: "setup", Version: "0.1.0", Mode: "terminal", Revision: "r0",
+		Camera: event.Camera{State: event.CameraStarting},
+		Clock:  event.Clock{Time: noon, Zone: "Europe/Berlin", Set: true},
+	}}
+	f.mails, f.stored = nil, nil
+	return f
+}
+
+func goodSteps() []event.Step {
+	return []event.Step{
+		{Step: "lookup", Target: "mail.example.net", OK: true, MS: 12.4, Text: "192.0.2.25", Verdict: "found 192.0.2.25"},
+		{Step: "tcp", Target: "192.0.2.25:587", OK: true, MS: 31.8, Verdict: "connected"},
+		{Step: "ehlo", Target: "mail.example.net", OK: true, MS: 30.1, Code: 250, Text: "mail.example.net"},
+		{Step: "tls", Target: "mail.example.net", OK: true, MS: 65.0, Verdict: "TLS 1.3, certificate valid to 3 Feb 2027"},
+		{Step: "auth", Target: "gate3@example.net", OK: true, MS: 88.2, Code: 235, Text: "2.7.0 Authentication successful"},
+		{Step: "mail", Target: "gate3@example.net", OK: true, MS: 30.9, Code: 250, Text: "2.1.0 Ok"},
+		{Step: "rcpt", Target: "guard@example.net", OK: true, MS: 30.0, Code: 250, Text: "2.1.5 Ok"},
+		{Step: "rcpt", Target: "ops@example.net", OK: true, MS: 30.2, Code: 250, Text: "2.1.5 Ok"},
+	}
+}
+
+func refusedSteps() []event.Step {
+	s := goodSteps()[:4]
+	return append(s, event.Step{Step: "auth", Target: "gate3@example.net", MS: 2088.2, Code: 535, Text: "5.7.8 Error: authentication failed: \x1b[31mbad",
+		Verdict: "The server does not accept this user name and password.", Do: "Check both; many providers want an app password."})
+}
+
+func (f *fake) called(format string, args ...any) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.calls = append(f.calls, fmt.Sprintf(format, args...))
+}
+
+func (f *fake) asked() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return append([]string(nil), f.calls...)
+}
+
+func (f *fake) Watch(ctx context.Context) (event.Snapshot, <-chan event.Event, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.watchErr != nil {
+		return event.Snapshot{}, nil, f.watchErr
+	}
+	out := make(chan event.Event)
+	go func() {
+		defer close(out)
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case e := <-f.feed:
+				select {
+				case out <- e:
+				case <-ctx.Done():
+					return
+				}
+			}
+		}
+	}()
+	return f.snap, out, nil
+}
+
+func (f *fake) Config(context.Context) (config.Settings, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.settings, nil
+}
+
+func (f *fake) Apply(_ context.Context, revision string, changes []config.Change) (config.Settings, []config.Finding, error) {
+	keys := ""
+	for _, c := range changes {
+		keys += " " + c.Key
+	}
+	f.called("apply%s", keys)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.applyErr != nil {
+		return config.Settings{}, nil, f.applyErr
+	}
+	if revision != f.settings.Revision {
+		return config.Settings{}, nil, fmt.Errorf("fake: %w", config.ErrConflict)
+	}
+	c, s, findings := config.PatchFor(f.settings.Config, f.secrets, changes)
+	for _, x := range findings {
+		if x.Level == config.Error {
+			return config.Settings{}, findings, fmt.Errorf("fake: %w", config.ErrRefused)
+		}
+	}
+	f.settings.Config, f.secrets = c, s
+	f.settings.Revision += "+"
+	f.settings.LastGood = true
+	f.settings.Secrets = map[string]bool{"smtp.password": s.SMTPPassword != ""}
+	return f.settings, findings, nil
+}
+
+func (f *fake) Revert(context.Context) (config.Settings, error) {
+	f.called("revert")
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.settings.Revision += "-"
+	return f.settings, nil
+}
+
+// TestMail tells the first step before it returns, as a fast engine does.
+func (f *fake) TestMail(context.Context) (event.Mail, error) {
+	f.called("test")
+	if f.testErr != nil {
+		return event.Mail{}, f.testErr
+	}
+	m := event.Mail{ID: "test-1", Kind: event.Test, At: noon, Subject: "CameraNotification:" + stamp(noon, false)}
+	for _, d := range f.settings.Config.Mail.Destinations {
+		m.Recipients = append(m.Recipients, event.Recipient{Address: d, State: event.Pending})
+	}
+	f.feed <- event.Event{Mail: &m}
+	f.feed <- event.Event{Step: &event.MailStep{Mail: m.ID, Step: f.steps[0]}}
+	go f.deliver(m)
+	return m, nil
+}
+
+func (f *fake) deliver(m event.Mail) {
+	ok := true
+	for _, s := range f.steps[1:] {
+		time.Sleep(f.pause)
+		f.feed <- event.Event{Step: &event.MailStep{Mail: m.ID, Step: s}}
+		ok = ok && s.OK
+	}
+	m.Attempts = 1
+	m.Recipients = append([]event.Recipient(nil), m.Recipients...)
+	for i := range m.Recipients {
+		m.Recipients[i].State, m.Recipients[i].Reply = event.Delivered, "250 2.0.0 Ok: queued as 4F2B9"
+		if !ok {
+			m.Recipients[i].State, m.Recipients[i].Reply = event.Pending, ""
+			m.Problem = "The server does not accept this user name and password."
+			m.NextTry = noon.Add(5 * time.Minute)
+		}
+	}
+	f.feed <- event.Event{Mail: &m}
+}
+
+func (f *fake) Diagnose(ctx context.Context, changes []config.Change, step func(event.Step)) (bool, error) {
+	f.called("diagnose %d", len(changes))
+	ok := true
+	for _, s := range f.steps {
+		select {
+		case <-time.After(f.pause):
+		case <-ctx.Done():
+			return false, ctx.Err()
+		}
+		step(s)
+		ok = ok && s.OK
+	}
+	return ok, nil
+}
+
+func (f *fake) Fire(_ context.Context, trigger string) (event.Firing, error) {
+	f.called("fire %s", trigger)
+	if trigger == "door" {
+		return event.Firing{}, errors.New("trigger door is unavailable: no such line")
+	}
+	return event.Firing{Seq: 9, Trigger: trigger, At: noon, Disposition: event.Queued}, nil
+}
+
+func (f *fake) Queue(context.Context) ([]event.Mail, error) { return f.mails, nil }
+
+func (f *fake) Retry(_ context.Context, id string) error {
+	f.called("retry %s", id)
+	return nil
+}
+
+func (f *fake) Drop(_ context.Context, id string) error {
+	f.called("drop %s", id)
+	return nil
+}
+
+func (f *fake) Events(context.Context, int) ([]event.Stored, error) { return f.stored, nil }

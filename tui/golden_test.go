@@ -1,0 +1,258 @@
+package tui
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
+
+	"watchpost/engine/event"
+	"watchpost/tui/term"
+)
+
+// screen is an app driven by hand: messages in, commands run at once, except
+// for the ones that wait.
+type screen struct {
+	*app
+	f *fake
+	t testing.TB
+}
+
+func open(t testing.TB, f *fake, w, h int) *screen {
+	a := newApp(context.Background(), f, func() time.Time { return noon })
+	s := &screen{a, f, t}
+	s.send(tea.WindowSizeMsg{Width: w, Height: h})
+	s.send(watchMsg{snap: f.snap, ch: make(chan event.Event)})
+	settings, _ := f.Config(context.Background())
+	s.send(configMsg{settings: settings})
+	s.send(zoneMsg{berlin()})
+	return s
+}
+
+// send updates the app. The commands are dropped: a test that wants their
+// results sends them itself, or runs a program (flow_test.go).
+func (s *screen) send(msg tea.Msg) tea.Cmd { return s.update(msg) }
+
+// press presses keys by their names; a text in quotes is typed.
+func (s *screen) press(names ...string) tea.Cmd {
+	var last tea.Cmd
+	for _, n := range names {
+		if text, ok := strings.CutPrefix(n, "'"); ok {
+			for _, c := range clusters(text) {
+				last = s.send(tea.KeyPressMsg{Code: []rune(c)[0], Text: c})
+			}
+			continue
+		}
+		last = s.send(keyNamed(n))
+	}
+	return last
+}
+
+func keyNamed(n string) tea.KeyPressMsg {
+	var k tea.KeyPressMsg
+	for _, m := range []struct {
+		name string
+		mod  tea.KeyMod
+	}{{"ctrl+", tea.ModCtrl}, {"alt+", tea.ModAlt}, {"shift+", tea.ModShift}} {
+		if rest, ok := strings.CutPrefix(n, m.name); ok {
+			k.Mod |= m.mod
+			n = rest
+		}
+	}
+	codes := map[string]rune{"tab": tea.KeyTab, "enter": tea.KeyEnter, "esc": tea.KeyEscape, "backspace": tea.KeyBackspace,
+		"left": tea.KeyLeft, "right": tea.KeyRight, "up": tea.KeyUp, "down": tea.KeyDown, "home": tea.KeyHome, "end": tea.KeyEnd,
+		"delete": tea.KeyDelete, "f1": tea.KeyF1, "pgup": tea.KeyPgUp, "pgdown": tea.KeyPgDown, "space": tea.KeySpace}
+	if c, ok := codes[n]; ok {
+		k.Code = c
+		if n == "space" {
+			k.Text = " "
+		}
+		return k
+	}
+	k.Code = []rune(n)[0]
+	if k.Mod&(tea.ModCtrl|tea.ModAlt) == 0 {
+		k.Text = n
+	}
+	return k
+}
+
+// text is what the screen shows, without styles.
+func (s *screen) text() string {
+	content, _ := s.frame()
+	return ansi.Strip(content)
+}
+
+// check compares the screen with a golden file and holds it to its size.
+func (s *screen) check(name string) {
+	s.t.Helper()
+	content, cursor := s.frame()
+	got := ansi.Strip(content)
+	lines := strings.Split(got, "\n")
+	if len(lines) > s.h {
+		s.t.Errorf("%s: %d lines on %d", name, len(lines), s.h)
+	}
+	for i, l := range lines {
+		if width(l) > s.w {
+			s.t.Errorf("%s: line %d is %d columns wide: %q", name, i+1, width(l), l)
+		}
+		lines[i] = strings.TrimRight(l, " ")
+	}
+	for i, r := range term.ASCII(content) {
+		if r >= 0x7f {
+			s.t.Fatalf("%s: byte %d of the ASCII frame is %#x", name, i, r)
+		}
+	}
+	got = strings.Join(lines, "\n") + "\n"
+	if cursor != nil {
+		got += fmt.Sprintf("cursor %d,%d\n", cursor.X, cursor.Y)
+	}
+	path := filepath.Join("testdata", name+".golden")
+	if *update {
+		if err := os.MkdirAll("testdata", 0o755); err != nil {
+			s.t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			s.t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		s.t.Fatal(err, " (go test ./tui -update writes it)")
+	}
+	if got != string(want) {
+		s.t.Errorf("%s is not as it was:\n%s\nit was:\n%s", name, got, want)
+	}
+}
+
+// states are the screens that are kept as golden files.
+var states = []struct {
+	name string
+	make func() *fake
+	do   func(*screen)
+}{
+	{"status", newFake, func(*screen) {}},
+	{"status-demo", func() *fake {
+		f := newFake()
+		f.snap.Status.Mode, f.snap.Status.Demo = "demo", demoText
+		return f
+	}, func(*screen) {}},
+	{"status-setup", func() *fake {
+		f := emptyFake()
+		f.snap.Status.Findings = []string{
+			"/etc/watchpost/watchpost.yaml:7: smtp.port: a port is a number from 1 to 65535",
+			"/etc/watchpost/watchpost.yaml:9: smtp.sever: unknown key; did you mean smtp.server?",
+		}
+		return f
+	}, func(*screen) {}},
+	{"status-problems", func() *fake {
+		f := newFake()
+		s := &f.snap.Status
+		s.Camera = event.Camera{State: event.CameraLost, Source: "v4l2:/dev/video0", Problem: "The camera was unplugged; plug it in again, it is tried every 2 s."}
+		s.Clock.Set = false
+		s.Problems = []string{
+			"The camera is lost: no frame for 42 s. Check its cable.",
+			"Mail is delayed: connection to mail.example.net:587 refused. It is tried again at 20:56; watchpost doctor says more.",
+			"The disk is nearly full: 82 MB are free in /var/lib/watchpost. Remove something or lower storage.max_bytes.",
+		}
+		s.Triggers[1].State, s.Triggers[1].Until, s.Triggers[1].Why = event.Unavailable, time.Time{}, "no line gpiochip0:4 on this box"
+		return f
+	}, func(*screen) {}},
+	{"mail", newFake, func(s *screen) { s.press("2") }},
+	{"mail-empty", emptyFake, func(s *screen) { s.press("2", "tab") }},
+	{"mail-errors", newFake, func(s *screen) {
+		s.press("2", "tab", "ctrl+h")
+		s.edit("mail.destinations.2", "ops@")
+		s.edit("mail.subject", "Gate 3: 漢字 and more than the forty-four characters that fit")
+		s.edit("smtp.server", "2001:db8::25")
+	}},
+	{"mail-warnings", newFake, func(s *screen) {
+		s.press("2")
+		s.edit("mail.reply_address", "gate3@exmaple.net")
+		s.edit("smtp.port", "465")
+		s.edit("smtp.security", "s")
+	}},
+	{"mail-question", newFake, func(s *screen) {
+		s.press("2")
+		s.edit("mail.subject", "Gate")
+		s.press("ctrl+t")
+	}},
+	{"mail-diagnosis", newFake, func(s *screen) {
+		s.press("2", "d")
+		for _, st := range refusedSteps() {
+			s.send(stepMsg{1, st})
+		}
+		s.send(diagnosedMsg{run: 1})
+	}},
+	{"mail-test", newFake, func(s *screen) {
+		s.press("2", "t")
+		s.send(testMsg{mail: event.Mail{ID: "test-1", Kind: event.Test, Recipients: []event.Recipient{{State: event.Pending}, {State: event.Pending}}}})
+		var es []event.Event
+		for _, st := range goodSteps()[:6] {
+			es = append(es, event.Event{Step: &event.MailStep{Mail: "test-1", Step: st}})
+		}
+		s.send(eventsMsg{es})
+	}},
+	{"triggers", newFake, func(s *screen) { s.press("3", "down") }},
+	{"camera", newFake, func(s *screen) { s.press("4") }},
+	{"events", newFake, func(s *screen) { s.press("5"); s.send(storedMsg{events: s.f.stored}) }},
+	{"queue", newFake, func(s *screen) { s.press("6"); s.send(queueMsg{mails: s.f.mails}); s.press("down") }},
+	{"system", newFake, func(s *screen) { s.press("7") }},
+	{"help", newFake, func(s *screen) { s.press("?") }},
+	{"leave", newFake, func(s *screen) { s.press("2"); s.edit("smtp.port", "25"); s.press("esc", "q") }},
+}
+
+// edit enters a field and replaces what is in it.
+func (s *screen) edit(k, text string) {
+	s.t.Helper()
+	s.at = mailAt
+	s.mailPage().focusKey(s.app, k)
+	if !s.mailPage().focused() {
+		s.t.Fatal("no field ", k)
+	}
+	for range s.mailPage().edit.text {
+		s.press("backspace")
+	}
+	s.press("'" + text)
+}
+
+func TestGolden(t *testing.T) {
+	for _, st := range states {
+		for _, size := range [][2]int{{80, 24}, {120, 40}, {60, 15}} {
+			s := open(t, st.make(), size[0], size[1])
+			st.do(s)
+			s.check(fmt.Sprintf("%s-%dx%d", st.name, size[0], size[1]))
+		}
+	}
+	open(t, newFake(), 40, 10).check("too-small-40x10")
+	open(t, newFake(), 59, 24).check("too-small-59x24")
+}
+
+// Every page in every state, at every size down to nothing, keeps to the screen.
+func TestNothingSpillsOver(t *testing.T) {
+	for _, st := range states {
+		for _, size := range [][2]int{{200, 60}, {100, 30}, {79, 24}, {61, 16}, {60, 15}, {30, 8}, {10, 3}, {1, 1}, {0, 0}} {
+			s := open(t, st.make(), size[0], size[1])
+			st.do(s)
+			content, cursor := s.frame()
+			lines := strings.Split(content, "\n")
+			if len(lines) > max(1, size[1]) {
+				t.Errorf("%s at %v: %d lines", st.name, size, len(lines))
+			}
+			for _, l := range lines {
+				if width(l) > size[0] {
+					t.Errorf("%s at %v: %d columns: %q", st.name, size, width(l), l)
+				}
+			}
+			if cursor != nil && (cursor.X >= size[0] || cursor.Y >= size[1]) {
+				t.Errorf("%s at %v: cursor at %v", st.name, size, *cursor)
+			}
+		}
+	}
+}

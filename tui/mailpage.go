@@ -1,0 +1,356 @@
+package tui
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+
+	"charm.land/bubbles/v2/key"
+	tea "charm.land/bubbletea/v2"
+
+	"watchpost/engine/config"
+)
+
+// subjectMax is how many characters the subject may have; config judges it, the
+// page only counts.
+const subjectMax = 44
+
+// mailFields are the fields of the Mail page; an empty one is a gap.
+var mailFields = []string{
+	"smtp.server", "smtp.port", "smtp.security", "smtp.auth", "smtp.username", "smtp.password",
+	"",
+	"mail.reply_address", "mail.destinations.1", "mail.destinations.2", "mail.destinations.3",
+	"",
+	"mail.subject",
+}
+
+// mailPage edits the draft, saves it, tries it. The draft itself is the app's.
+type mailPage struct {
+	at      int // place in mailFields of the focused field; -1: none
+	edit    line
+	changed bool // in this visit to the field
+	undo    []undoStep
+	top     int // first row shown where not all fit
+	walk    *walk
+	runs    int // diagnoses begun
+	saving  bool
+	sent    map[string]string // what each field held when the save began
+}
+
+// undoStep is what a field held before it was changed.
+type undoStep struct{ key, raw string }
+
+// maxUndo bounds the undo stack.
+const maxUndo = 100
+
+func newMailPage() *mailPage { return &mailPage{at: -1} }
+
+func (p *mailPage) opened(*app) tea.Cmd { return nil }
+
+func (p *mailPage) focused() bool { return p.at >= 0 }
+
+func (p *mailPage) focusedKey() string { return mailFields[p.at] }
+
+// focus enters the field at i.
+func (p *mailPage) focus(a *app, i int) {
+	p.leave(a)
+	if a.draft == nil || i < 0 || i >= len(mailFields) || mailFields[i] == "" {
+		return
+	}
+	p.hide()
+	p.at, p.changed = i, false
+	f, _ := config.Lookup(mailFields[i])
+	p.edit = newLine(a.draft.Raw(mailFields[i]), f.Secret)
+	if len(f.Choices) > 0 {
+		p.edit.pos = 0
+	}
+}
+
+// focusKey enters the field of that key, if it is on this page.
+func (p *mailPage) focusKey(a *app, k string) {
+	if i := slices.Index(mailFields, k); i >= 0 && k != "" {
+		p.focus(a, i)
+	} else if strings.HasPrefix(k, "mail.destinations") {
+		p.focus(a, slices.Index(mailFields, "mail.destinations.1"))
+	}
+}
+
+// move enters the next field in the direction of by, round the ends.
+func (p *mailPage) move(a *app, by int) {
+	i := p.at
+	for range mailFields {
+		i = (i + by + len(mailFields)) % len(mailFields)
+		if mailFields[i] != "" {
+			break
+		}
+	}
+	p.focus(a, i)
+}
+
+// leave leaves the field; what was typed is in the draft already.
+func (p *mailPage) leave(*app) { p.at = -1 }
+
+// hide takes the panel away; a diagnosis that runs is cancelled.
+func (p *mailPage) hide() {
+	if p.walk != nil {
+		p.walk.stop()
+	}
+	p.walk = nil
+}
+
+// reload takes the focused field's text from a draft that is new.
+func (p *mailPage) reload(a *app) {
+	if p.focused() {
+		pos := p.edit.pos
+		f, _ := config.Lookup(p.focusedKey())
+		p.edit = newLine(a.draft.Raw(p.focusedKey()), f.Secret)
+		p.edit.pos, p.changed = min(pos, len(p.edit.text)), false
+	}
+}
+
+// set changes a field and remembers what it held.
+func (p *mailPage) set(a *app, k, raw string, again bool) {
+	old := a.draft.Raw(k)
+	if old == raw {
+		return
+	}
+	if !again {
+		p.undo = append(p.undo, undoStep{k, old})
+		p.undo = p.undo[max(0, len(p.undo)-maxUndo):]
+	}
+	a.draft.Set(k, raw)
+}
+
+// typed puts the edited line into the draft. A visit to a field is one step of undo.
+func (p *mailPage) typed(a *app) {
+	before := a.draft.Raw(p.focusedKey())
+	p.set(a, p.focusedKey(), p.edit.String(), p.changed)
+	p.changed = p.changed || before != p.edit.String()
+}
+
+// fieldKey takes a key while a field is focused; false: it is the app's.
+func (p *mailPage) fieldKey(a *app, k tea.KeyPressMsg) (tea.Cmd, bool) {
+	field, _ := config.Lookup(p.focusedKey())
+	switch {
+	case key.Matches(k, keys.Leave):
+		p.leave(a)
+	case key.Matches(k, keys.Enter):
+		if p.at == len(mailFields)-1 {
+			p.leave(a)
+		} else {
+			p.move(a, 1)
+		}
+	case key.Matches(k, keys.Next):
+		p.move(a, 1)
+	case key.Matches(k, keys.Prev):
+		p.move(a, -1)
+	case key.Matches(k, keys.FieldUndo):
+		p.undoField(a)
+	case key.Matches(k, keys.Fix):
+		p.fix(a)
+	case len(field.Choices) > 0 && p.choose(a, field.Choices, k):
+	case k.Text != "" && !k.Mod.Contains(tea.ModAlt) && !k.Mod.Contains(tea.ModCtrl):
+		if len(field.Choices) > 0 {
+			a.say = "One of: " + strings.Join(field.Choices, ", ") + ". Left and right choose, or the first letter."
+		} else if p.edit.insert(k.Text) {
+			p.typed(a)
+		} else {
+			a.say = "This field is full."
+		}
+	case p.edit.key(k.String()):
+		p.typed(a)
+	default:
+		return nil, key.Matches(k, keys.Up, keys.Down, keys.PageUp, keys.PageDown)
+	}
+	return nil, true
+}
+
+// choose moves among a field's choices: left and right, home and end, a space,
+// or a first letter. False: the key chooses nothing.
+func (p *mailPage) choose(a *app, choices []string, k tea.KeyPressMsg) bool {
+	now := slices.Index(choices, a.draft.Raw(p.focusedKey()))
+	next, n := -1, len(choices)
+	switch name := k.String(); name {
+	case "left":
+		next = (max(now, 0) + n - 1) % n
+	case "right", "space":
+		next = (now + 1) % n
+	case "home", "backspace", "ctrl+h", "delete":
+		next = 0
+	case "end":
+		next = n - 1
+	default:
+		for i := 1; i <= n && k.Text != ""; i++ {
+			if c := (now + i + n) % n; strings.HasPrefix(choices[c], strings.ToLower(k.Text)) {
+				next = c
+				break
+			}
+		}
+	}
+	if next < 0 {
+		return false
+	}
+	p.edit = newLine(choices[next], false)
+	p.edit.pos = 0
+	p.typed(a)
+	return true
+}
+
+// fix takes the value that the verdict offers.
+func (p *mailPage) fix(a *app) {
+	v := a.draft.Verdict(p.focusedKey())
+	if v.Fix == "" {
+		a.say = "Nothing is offered for this field; ^f takes what a verdict offers."
+		return
+	}
+	p.changed = false
+	p.set(a, p.focusedKey(), v.Fix, false)
+	p.reload(a)
+	p.edit.pos = len(p.edit.text)
+}
+
+// undoField takes back the last change of the focused field.
+func (p *mailPage) undoField(a *app) {
+	for i := len(p.undo) - 1; i >= 0; i-- {
+		if p.undo[i].key == p.focusedKey() {
+			p.takeBackAt(a, i)
+			return
+		}
+	}
+	a.say = "Nothing to undo in this field."
+}
+
+// takeBack takes back the last change of the page.
+func (p *mailPage) takeBack(a *app) tea.Cmd {
+	if len(p.undo) == 0 {
+		a.say = "Nothing to undo: no field was changed since the last save."
+		return nil
+	}
+	p.takeBackAt(a, len(p.undo)-1)
+	return nil
+}
+
+func (p *mailPage) takeBackAt(a *app, i int) {
+	s := p.undo[i]
+	p.undo = slices.Delete(p.undo, i, i+1)
+	a.draft.Set(s.key, s.raw)
+	p.reload(a)
+	a.say = label(s.key) + " is as it was."
+	if f, _ := config.Lookup(s.key); !f.Secret && s.raw != "" {
+		a.say = label(s.key) + " is " + clean(s.raw) + " again."
+	} else if !f.Secret {
+		a.say = label(s.key) + " is empty again."
+	}
+	if p.focused() {
+		p.edit.pos = len(p.edit.text)
+	}
+}
+
+// paste takes pasted text: a list of addresses fills the destinations from the
+// focused one on.
+func (p *mailPage) paste(a *app, text string) tea.Cmd {
+	if a.draft == nil || !p.focused() {
+		a.say = "Tab or Enter enters the field to paste into."
+		return nil
+	}
+	k := p.focusedKey()
+	if strings.HasPrefix(k, "mail.destinations.") {
+		if list := addresses(text); len(list) > 1 {
+			return p.pasteList(a, list)
+		}
+	}
+	text = strings.Map(func(r rune) rune {
+		if r == '\n' || r == '\r' {
+			return -1
+		}
+		return r
+	}, strings.TrimSpace(text))
+	if f, _ := config.Lookup(k); len(f.Choices) > 0 {
+		if !slices.Contains(f.Choices, text) {
+			a.say = "One of: " + strings.Join(f.Choices, ", ") + "."
+			return nil
+		}
+		p.edit = newLine(text, false)
+		p.edit.pos = 0
+	} else if !p.edit.insert(text) {
+		a.say = "Too long for a field: nothing was pasted."
+		return nil
+	}
+	p.typed(a)
+	return nil
+}
+
+func (p *mailPage) pasteList(a *app, list []string) tea.Cmd {
+	i := p.at
+	n := 0
+	for ; n < len(list) && i+n < len(mailFields) && strings.HasPrefix(mailFields[i+n], "mail.destinations."); n++ {
+		p.set(a, mailFields[i+n], list[n], false)
+	}
+	p.focus(a, i+n-1)
+	a.say = plural(n, "destination") + " pasted: check them, so that no notification reaches the wrong party."
+	if n < len(list) {
+		a.say = plural(n, "destination") + " pasted, " + plural(len(list)-n, "address") + "es left out: there are three at most. Check them."
+		if len(list)-n == 1 {
+			a.say = plural(n, "destination") + " pasted, 1 address left out: there are three at most. Check them."
+		}
+	}
+	return nil
+}
+
+// addresses takes a pasted list apart: by commas, semicolons and lines, and
+// what stands in angle brackets out of them.
+func addresses(text string) []string {
+	var out []string
+	for _, part := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ';' || unicode.IsControl(r) }) {
+		part = strings.TrimSpace(part)
+		if i, j := strings.IndexByte(part, '<'), strings.IndexByte(part, '>'); i >= 0 && j > i {
+			part = part[i+1 : j]
+		}
+		if part = clean(part); part != "" {
+			out = append(out, part)
+		}
+	}
+	return out
+}
+
+// key takes a key while no field is focused.
+func (p *mailPage) key(a *app, k tea.KeyPressMsg) (tea.Cmd, bool) {
+	switch {
+	case p.focused():
+	case key.Matches(k, keys.Leave):
+		p.escape(a)
+	case a.draft == nil:
+		a.say = "The configuration is not known yet: the engine has not answered."
+	case key.Matches(k, keys.Enter, keys.Next):
+		if p.walk != nil && p.walk.over && p.walk.failed() != nil {
+			f := *p.walk.failed()
+			p.focusKey(a, fieldOf(f, func(i int) string { return a.draft.Raw(destination(i)) }))
+		} else {
+			p.move(a, 1)
+		}
+	case key.Matches(k, keys.Prev):
+		p.at = 0
+		p.move(a, -1)
+	case key.Matches(k, keys.Good):
+		p.good(a)
+	case key.Matches(k, keys.Fix):
+		a.say = "^f takes what the verdict of a field offers: Tab enters a field."
+	case slices.Contains([]string{"left", "right", "home", "end", "backspace", "ctrl+h", "delete"}, k.String()):
+		a.say = "Tab or Enter enters a field."
+	default:
+		return nil, false
+	}
+	return nil, true
+}
+
+// escape cancels a diagnosis that runs, or takes the panel away.
+func (p *mailPage) escape(a *app) {
+	switch {
+	case p.walk == nil:
+		a.say = "Nothing to leave here; q leaves Watchpost."
+	case p.walk.cancel != nil && !p.walk.over:
+		p.walk.stop()
+	default:
+		p.hide()
+	}
+}

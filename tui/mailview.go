@@ -1,0 +1,201 @@
+package tui
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"charm.land/bubbles/v2/key"
+	tea "charm.land/bubbletea/v2"
+
+	"watchpost/engine/config"
+)
+
+// Columns of the form: marks and label, the value, the verdict.
+const (
+	valueAt    = 18
+	verdictW   = 24 // two columns of mark, two of space, twenty of words
+	maxValueW  = 60
+	panelLines = 12 // free lines from which the panel stands under the form
+)
+
+func (p *mailPage) bindings(a *app) []key.Binding {
+	switch {
+	case p.focused():
+		bs := []key.Binding{keys.FieldTest, keys.FieldDiagnose, keys.FieldSave, keys.FieldUndo, keys.Leave}
+		if a.draft.Verdict(p.focusedKey()).Fix != "" {
+			bs = append([]key.Binding{keys.Fix}, bs...)
+		}
+		return bs
+	case p.walk != nil && !p.walk.over && p.walk.cancel != nil:
+		return []key.Binding{bind("esc", "cancel")}
+	case p.walk != nil && !p.walk.over:
+		return []key.Binding{bind("esc", "close; the mail goes on")}
+	case p.walk != nil:
+		bs := []key.Binding{bind("esc", "close"), keys.Test, keys.Diagnose}
+		if f := p.walk.failed(); f != nil {
+			bs = append([]key.Binding{bind("enter", "go to the field")}, bs...)
+		}
+		if p.walk.saved && !p.walk.ok && a.settings.LastGood {
+			bs = append([]key.Binding{keys.Good}, bs...)
+		}
+		return bs
+	}
+	return []key.Binding{keys.Test, keys.Diagnose, keys.Save, keys.Undo, bind("tab", "fields")}
+}
+
+func (p *mailPage) hint(a *app) string {
+	switch {
+	case a.draft == nil:
+		return ""
+	case p.walk != nil && !p.walk.over:
+		return "Triggers go on meanwhile."
+	case p.walk != nil:
+		return ""
+	case a.unsaved() > 0:
+		return plural(a.unsaved(), "unsaved change") + ": w saves, d tries them without saving, u takes the last one back."
+	}
+	return "Tab or Enter enters the first field."
+}
+
+// fieldHelp is the one sentence for the focused field: the verdict and its cure
+// where there is something to say, else what the field wants.
+func (p *mailPage) fieldHelp(a *app) string {
+	k := p.focusedKey()
+	f, _ := config.Lookup(k)
+	v := a.draft.Verdict(k)
+	text := f.Help
+	if v.Text != "" && v.Level >= config.Incomplete {
+		text = v.Text
+	}
+	if len(f.Choices) > 0 && v.Level < config.Warning {
+		text = "Left and right choose: " + strings.Join(f.Choices, ", ") + ". " + text
+	}
+	if v.Fix != "" {
+		text = strings.TrimRight(text, " ") + " ^f: " + v.Fix
+	}
+	return clean(text)
+}
+
+func (p *mailPage) body(a *app, w, h int) ([]string, *tea.Position) {
+	if a.draft == nil {
+		return []string{"", "  Waiting for the engine to tell the configuration."}, nil
+	}
+	form, cursor, row := p.form(a, w)
+	free := h - len(form)
+	if p.walk == nil {
+		if free >= 2 { // air above the form
+			form = append([]string{""}, form...)
+			if cursor != nil {
+				cursor.Y++
+			}
+			return form, cursor
+		}
+		return p.scroll(form, cursor, row, h)
+	}
+	if free >= panelLines {
+		form = append(form, "", rule(w))
+		return append(form, p.walk.lines(w, h-len(form))...), nil
+	}
+	return p.walk.lines(w, h), nil
+}
+
+// scroll shows the h lines of the form around the focused row.
+func (p *mailPage) scroll(form []string, cursor *tea.Position, row, h int) ([]string, *tea.Position) {
+	p.top = max(0, min(p.top, len(form)-h))
+	if row >= 0 {
+		p.top = max(min(p.top, row), row-h+1)
+	}
+	if cursor != nil {
+		cursor.Y -= p.top
+	}
+	return form[p.top:min(len(form), p.top+h)], cursor
+}
+
+// form draws all fields. row is the focused one's line, or -1.
+func (p *mailPage) form(a *app, w int) (lines []string, cursor *tea.Position, row int) {
+	row = -1
+	valueW := min(w-valueAt-verdictW-1, maxValueW)
+	for i, k := range mailFields {
+		if k == "" {
+			lines = append(lines, "")
+			continue
+		}
+		focus := i == p.at
+		room := valueW
+		counter := ""
+		if k == "mail.subject" {
+			counter = fmt.Sprintf(" %d/%d  ", len(clusters(a.draft.Raw(k))), subjectMax)
+			room -= len(counter)
+		}
+		value, x := p.value(a, k, focus, room)
+		if focus {
+			row = len(lines)
+			cursor = &tea.Position{X: valueAt + x, Y: len(lines)}
+		}
+		lines = append(lines, marks(focus, a.draft.Changed(k))+fit(label(k), valueAt-2)+value+faint.Render(counter)+" "+verdict(a.draft.Verdict(k)))
+	}
+	return append(lines, p.sentAs(a, w)), cursor, row
+}
+
+// marks are the first two columns: > the focused field, * a changed one.
+func marks(focus, changed bool) string {
+	f, c := " ", " "
+	if focus {
+		f = accent.Render(">")
+	}
+	if changed {
+		c = strong.Render("*")
+	}
+	return f + c
+}
+
+// value is a field's text in w columns, and the cursor's column in it.
+func (p *mailPage) value(a *app, k string, focus bool, w int) (string, int) {
+	f, _ := config.Lookup(k)
+	raw := a.draft.Raw(k)
+	if f.Secret && raw == "" && a.draft.SecretSet(k) {
+		return faint.Render(fit("set, not shown", w)), 0
+	}
+	if focus {
+		return p.edit.view(w)
+	}
+	if f.Secret {
+		raw = strings.Repeat("*", len(clusters(raw)))
+	}
+	return fit(clean(raw), w), 0
+}
+
+func verdict(v config.Verdict) string {
+	mark := v.Level.Mark()
+	if mark == "" && v.Short == "" {
+		return ""
+	}
+	return levelStyle(v.Level).Render(fit(mark, 2)) + "  " + cut(clean(v.Short), 20)
+}
+
+// sentAs shows the subject as it would be sent for a trigger at the beginning
+// of this minute of the box's clock.
+func (p *mailPage) sentAs(a *app, w int) string {
+	subject := clean(a.draft.Raw("mail.subject"))
+	if subject == "" {
+		return ""
+	}
+	s := subject + ":" + stamp(a.clock().Truncate(time.Minute), a.draft.Raw("mail.dst_mark") == "true")
+	const name = "  Sent as"
+	if at := min(valueAt, w-1-width(s)); at > len(name)+1 {
+		return faint.Render(fit(name, at) + s)
+	}
+	return faint.Render(name + "  " + cutLeft(s, w-len(name)-3))
+}
+
+// stamp is the date and time as the subject carries it; mark puts an s between
+// them while summer time is in force.
+func stamp(t time.Time, mark bool) string {
+	s := t.Format("20060102150405.000")
+	s = s[:14] + s[15:]
+	if mark && t.IsDST() {
+		s = s[:8] + "s" + s[8:]
+	}
+	return s
+}

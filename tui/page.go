@@ -1,0 +1,136 @@
+package tui
+
+import (
+	"fmt"
+
+	"charm.land/bubbles/v2/key"
+	tea "charm.land/bubbletea/v2"
+)
+
+// page is one of the seven. A page is a plain struct that the app owns and calls
+// from Update and View; what it wants done it returns as a command.
+type page interface {
+	// opened is called each time that the page comes to the front.
+	opened(a *app) tea.Cmd
+	// key takes a key press that the app has no use for; false: neither has the page.
+	key(a *app, k tea.KeyPressMsg) (tea.Cmd, bool)
+	// body draws at most h lines of w columns. A cursor is shown where it says, in its lines.
+	body(a *app, w, h int) (lines []string, cursor *tea.Position)
+	// hint is what the message lines say while there is nothing else to say.
+	hint(a *app) string
+	// bindings are the keys for the key line, the most useful first.
+	bindings(a *app) []key.Binding
+}
+
+// pages is the table of pages, in the order of their keys.
+var pages = []struct {
+	name  string
+	about string // for the help
+	make  func() page
+}{
+	{"Status", "camera, triggers and why they are silent, queue, results", func() page { return &statusPage{} }},
+	{"Mail", "mail server, addresses, subject, judged while typed", func() page { return newMailPage() }},
+	{"Triggers", "each trigger's state and account of firings", func() page { return &triggersPage{} }},
+	{"Camera", "what the camera delivers", func() page { return &cameraPage{} }},
+	{"Events", "the stored events", func() page { return &eventsPage{} }},
+	{"Queue", "each mail, each recipient, the server's words", func() page { return &queuePage{} }},
+	{"System", "version, files, clock, all problems", func() page { return &systemPage{} }},
+}
+
+// Places in pages.
+const (
+	statusAt = iota
+	mailAt
+	triggersAt
+	cameraAt
+	eventsAt
+	queueAt
+	systemAt
+)
+
+// list is the selection in a list of n lines, of which a window is shown.
+type list struct{ sel, top int }
+
+// key moves the selection; false: not a key of a list, or nothing to move in.
+func (l *list) key(k tea.KeyPressMsg, n, rows int) bool {
+	if n == 0 {
+		return false
+	}
+	switch {
+	case key.Matches(k, keys.Up):
+		l.sel = (l.sel + n - 1) % n
+	case key.Matches(k, keys.Down):
+		l.sel = (l.sel + 1) % n
+	case key.Matches(k, keys.PageUp):
+		l.sel -= max(1, rows)
+	case key.Matches(k, keys.PageDown):
+		l.sel += max(1, rows)
+	case key.Matches(k, keys.First):
+		l.sel = 0
+	case key.Matches(k, keys.Last):
+		l.sel = n - 1
+	default:
+		return false
+	}
+	l.sel = max(0, min(l.sel, n-1))
+	return true
+}
+
+// window returns which of n lines to show in rows lines.
+func (l *list) window(n, rows int) (from, to int) {
+	l.sel = max(0, min(l.sel, n-1))
+	rows = max(1, rows)
+	l.top = max(0, min(l.top, n-rows))
+	if l.sel < l.top {
+		l.top = l.sel
+	}
+	if l.sel >= l.top+rows {
+		l.top = l.sel - rows + 1
+	}
+	return l.top, min(n, l.top+rows)
+}
+
+// draw draws the window of a list with the selected line marked by '>' too.
+func (l *list) draw(lines []string, w, rows int) []string {
+	from, to := l.window(len(lines), rows)
+	var out []string
+	for i := from; i < to; i++ {
+		if i == l.sel {
+			out = append(out, marked.Render(fit("> "+lines[i], w-1)))
+			continue
+		}
+		out = append(out, "  "+cut(lines[i], w-3))
+	}
+	return out
+}
+
+// position says which part of a list is in view, where it is not all of it.
+func (l *list) position(n, rows int) string {
+	if n <= rows {
+		return ""
+	}
+	return fmt.Sprintf("%d of %d", l.sel+1, n)
+}
+
+// noField answers the keys that enter, move among and leave fields and lists on
+// a page that has none.
+func noField(a *app, k tea.KeyPressMsg) bool {
+	switch {
+	case key.Matches(k, keys.Leave):
+		a.say = "Nothing to leave here; q leaves Watchpost."
+	case key.Matches(k, keys.Enter, keys.Up, keys.Down):
+		a.say = "There is no field on this page; 2 opens the Mail page."
+	default:
+		return false
+	}
+	return true
+}
+
+// place puts s on lines of w columns with the margin that all pages have.
+func place(s string, w, n int) []string {
+	lines := wrap(s, w-4, n)
+	for i := range lines {
+		lines[i] = "  " + lines[i]
+	}
+	return lines
+}

@@ -1,0 +1,188 @@
+package tui
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"charm.land/bubbles/v2/key"
+	tea "charm.land/bubbletea/v2"
+
+	"watchpost/engine/event"
+)
+
+// later is what pages that are not whole yet say of themselves: what is coming,
+// and how it is done until then.
+var later = map[int]string{
+	triggersAt: "Triggers are edited here later. Until then: triggers: in the configuration file (7 System names it), or watchpost set triggers.NAME.KEY VALUE.",
+	cameraAt:   "The live picture, zones and the walk test come here later. Until then: camera.source and zones: in the configuration file, and the level on 1 Status.",
+	systemAt:   "Settings, keys, backup and the log come here later. Until then: the configuration file above, watchpost check, watchpost set KEY VALUE.",
+}
+
+// triggersPage lists the triggers with the account of the selected one.
+type triggersPage struct {
+	list
+	rows int
+}
+
+func (p *triggersPage) opened(*app) tea.Cmd { return nil }
+
+func (p *triggersPage) key(a *app, k tea.KeyPressMsg) (tea.Cmd, bool) {
+	ts := a.status.Triggers
+	switch {
+	case p.list.key(k, len(ts), p.rows):
+	case key.Matches(k, keys.Fire) && p.sel < len(ts):
+		name := ts[p.sel].Name
+		a.qu = yesNo("Fire "+clean(name)+" by hand? Its schedule, hold-off and privacy hold.", "fire", "no",
+			func() tea.Cmd { return a.fire(name) })
+	case key.Matches(k, keys.Fire):
+		a.fireOne()
+	default:
+		return nil, noField(a, k)
+	}
+	return nil, true
+}
+
+func (p *triggersPage) bindings(*app) []key.Binding {
+	return []key.Binding{bind("up/down", "choose"), keys.Fire, keys.Quit}
+}
+
+func (p *triggersPage) hint(*app) string { return later[triggersAt] }
+
+func (p *triggersPage) body(a *app, w, h int) ([]string, *tea.Position) {
+	ts := a.status.Triggers
+	if len(ts) == 0 {
+		return []string{"", "  No trigger is configured: nothing is watched for."}, nil
+	}
+	p.rows = min(len(ts), max(1, h-8))
+	var rows []string
+	for _, t := range ts {
+		last := "never fired"
+		if !t.Last.IsZero() {
+			last = "last fired " + moment(t.Last, a.clock())
+		}
+		rows = append(rows, fmt.Sprintf("%s  %s  %s  %s", fit(clean(t.Name), 16), fit(string(t.Source), 8), fit(last, 23), triggerState(t)))
+	}
+	p.sel = min(p.sel, len(ts)-1)
+	lines := append([]string{""}, p.draw(rows, w, p.rows)...)
+	lines = append(lines, "", faint.Render("  Account of "+clean(ts[p.sel].Name)))
+	lines = append(lines, account(ts[p.sel].Account, w)...)
+	return lines[:min(h, len(lines))], nil
+}
+
+// account shows where every firing went.
+func account(c event.Account, w int) []string {
+	lines := []string{
+		fmt.Sprintf("  fired %d = mailed %d + summarised %d + queued %d + held %d + dropped %d", c.Fired, c.Mailed, c.Summarised, c.Queued, c.Held, c.Dropped),
+		fmt.Sprintf("        + outside %d + extended %d + silent %d", c.Outside, c.Extended, c.Silent),
+	}
+	var reasons []string
+	for r, n := range c.SilentReasons {
+		if n > 0 {
+			reasons = append(reasons, fmt.Sprintf("%s %d", strings.ReplaceAll(clean(string(r)), "_", " "), n))
+		}
+	}
+	slices.Sort(reasons)
+	if len(reasons) > 0 {
+		lines = append(lines, "  silent: "+strings.Join(reasons, ", "))
+	}
+	if !c.Balanced() {
+		lines = append(lines, "  "+bad.Render("!")+" The account does not add up. Please report this.")
+	}
+	for i := range lines {
+		lines[i] = cut(lines[i], w-1)
+	}
+	return lines
+}
+
+// cameraPage tells what the camera delivers.
+type cameraPage struct{}
+
+func (*cameraPage) opened(*app) tea.Cmd { return nil }
+
+func (*cameraPage) key(a *app, k tea.KeyPressMsg) (tea.Cmd, bool) { return nil, noField(a, k) }
+
+func (*cameraPage) bindings(*app) []key.Binding { return []key.Binding{keys.Quit} }
+func (*cameraPage) hint(*app) string            { return later[cameraAt] }
+
+func (*cameraPage) body(a *app, w, h int) ([]string, *tea.Position) {
+	c := a.status.Camera
+	picture := "not known yet"
+	if c.Width > 0 {
+		picture = fmt.Sprintf("%d x %d pixels", c.Width, c.Height)
+	}
+	source := clean(c.Source)
+	if source == "" {
+		source = "none configured"
+	}
+	lines := []string{"",
+		pair("State", string(c.State), w),
+		pair("Source", source, w),
+		pair("Picture", picture, w),
+		pair("Rate", fmt.Sprintf("%.0f frames a second", a.pages[statusAt].(*statusPage).fps), w),
+		pair("Dropped", fmt.Sprintf("%s frames, replaced by a newer one before detection saw them", count(c.Dropped)), w),
+	}
+	if c.Problem != "" {
+		lines = append(lines, "")
+		lines = append(lines, place(clean(c.Problem), w, 3)...)
+	}
+	return lines[:min(h, len(lines))], nil
+}
+
+func pair(name, value string, w int) string { return cut("  "+fit(name, 16)+value, w-1) }
+
+// systemPage tells what runs and from which files, and every problem.
+type systemPage struct{ list }
+
+func (*systemPage) opened(*app) tea.Cmd { return nil }
+
+func (p *systemPage) key(a *app, k tea.KeyPressMsg) (tea.Cmd, bool) {
+	if n := len(problems(a.status)); n > 1 && p.list.key(k, n, 5) {
+		return nil, true
+	}
+	return nil, noField(a, k)
+}
+
+func (*systemPage) bindings(a *app) []key.Binding {
+	if len(problems(a.status)) > 0 {
+		return []key.Binding{bind("up/down", "problems"), keys.Quit}
+	}
+	return []key.Binding{keys.Quit}
+}
+
+func (*systemPage) hint(*app) string { return later[systemAt] }
+
+func (p *systemPage) body(a *app, w, h int) ([]string, *tea.Position) {
+	s := a.status
+	path := a.settings.Path
+	if path == "" {
+		path = "none: nothing is kept"
+	}
+	runs := map[string]string{"service": "as a service; this screen is attached to it", "terminal": "in this terminal", "demo": "demo: " + s.Demo}[s.Mode]
+	lines := []string{"",
+		pair("Version", clean(s.Version), w),
+		pair("Runs", clean(runs), w),
+		pair("Configuration", clean(path), w),
+		pair("Revision", clean(s.Revision), w),
+		pair("Store", clean(s.Storage.Directory), w),
+		pair("Clock", a.clock().Format("2 Jan 2006 15:04")+"  "+clean(s.Clock.Zone), w),
+		"",
+	}
+	ps := problems(s)
+	if len(ps) == 0 {
+		lines = append(lines, pair("Problems", "none", w))
+		return lines[:min(h, len(lines))], nil
+	}
+	lines = append(lines, pair("Problems", fmt.Sprint(len(ps)), w))
+	from, _ := p.window(len(ps), 1)
+	for _, problem := range ps[from:] {
+		for i, l := range place(problem, w-2, 3) {
+			mark := "  "
+			if i == 0 {
+				mark = bad.Render(" !")
+			}
+			lines = append(lines, mark+l)
+		}
+	}
+	return lines[:min(h, len(lines))], nil
+}

@@ -1,0 +1,278 @@
+package tui
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"charm.land/bubbles/v2/key"
+	tea "charm.land/bubbletea/v2"
+
+	"watchpost/engine/event"
+)
+
+// statusPage shows what goes on, and why nothing does.
+type statusPage struct {
+	fps float64 // as shown: follows the measured rate only when it has moved
+}
+
+func (p *statusPage) opened(*app) tea.Cmd { return nil }
+
+// settle keeps figures that tremble from costing bytes on a slow line.
+func (p *statusPage) settle(s event.Status) {
+	if math.Abs(s.Camera.FPS-p.fps) > 0.75 {
+		p.fps = math.Round(s.Camera.FPS)
+	}
+}
+
+func (p *statusPage) key(a *app, k tea.KeyPressMsg) (tea.Cmd, bool) {
+	if key.Matches(k, keys.Fire) {
+		a.fireOne()
+		return nil, true
+	}
+	return nil, noField(a, k)
+}
+
+// fireOne asks which trigger to fire by hand.
+func (a *app) fireOne() {
+	ts := a.status.Triggers
+	switch len(ts) {
+	case 0:
+		a.say = "There is no trigger to fire: the configuration has none."
+		return
+	case 1:
+		name := ts[0].Name
+		a.qu = yesNo("Fire "+clean(name)+" by hand? Its schedule, hold-off and privacy hold.", "fire", "no",
+			func() tea.Cmd { return a.fire(name) })
+		return
+	}
+	q := &question{text: "Fire which trigger by hand? Its schedule, hold-off and privacy hold."}
+	for i, t := range ts[:min(9, len(ts))] {
+		q.options = append(q.options, option{fmt.Sprint(i + 1), cut(clean(t.Name), 12), func() tea.Cmd { return a.fire(t.Name) }})
+	}
+	q.options = append(q.options, option{"n", "none", nil})
+	a.qu = q
+}
+
+func (p *statusPage) bindings(*app) []key.Binding {
+	return []key.Binding{keys.Fire, keys.Test, keys.Diagnose, keys.Quit}
+}
+
+func (p *statusPage) hint(a *app) string {
+	if a.known && a.status.State == "setup" {
+		return "Not set up yet: 2 opens the Mail page, Tab enters the first field."
+	}
+	if n := a.status.Queue.Held; n > 0 {
+		return plural(n, "mail") + " held: 6 shows each with the server's words; r tries it again there."
+	}
+	return ""
+}
+
+func (p *statusPage) body(a *app, w, h int) ([]string, *tea.Position) {
+	if !a.known {
+		return []string{"", "  Waiting for the engine."}, nil
+	}
+	s := a.status
+	var lines []string
+	if s.Demo != "" {
+		lines = append(lines, place("demo: "+clean(s.Demo), w, 2)...)
+	}
+	lines = append(lines, p.camera(s.Camera, w), queueLine(s.Queue, w))
+	if tight := h < 12; !tight || !s.Clock.Set {
+		lines = append(lines, clockLine(s, w))
+	}
+	if tight := h < 12; !tight || low(s.Storage) {
+		lines = append(lines, storageLine(s.Storage, w))
+	}
+	for _, problem := range problems(s) {
+		for i, l := range place(problem, w-2, 2) {
+			mark := "  "
+			if i == 0 {
+				mark = bad.Render(" !")
+			}
+			lines = append(lines, mark+l)
+		}
+	}
+	// Problems give way to what must be seen of triggers and results.
+	keep := h - 5 - len(s.Triggers)
+	if len(lines) > keep && keep > 4 {
+		lines = append(lines[:keep-1], fmt.Sprintf("   more: 7 System shows all %s", plural(len(problems(s)), "problem")))
+	}
+	lines = append(lines, "")
+	lines = append(lines, triggerLines(s.Triggers, w)...)
+	lines = append(lines, "")
+	return append(lines, a.resultLines(w, h-len(lines))...), nil
+}
+
+// problems are all sentences that want attention.
+func problems(s event.Status) []string {
+	var out []string
+	for _, list := range [][]string{s.Findings, s.Problems} {
+		for _, p := range list {
+			out = append(out, clean(p))
+		}
+	}
+	return out
+}
+
+// fact is a labelled line: what, one word, the rest; right stands at the edge.
+func fact(what, word, rest, right string, w int) string {
+	return spread("  "+fit(what, 10)+strong.Render(word)+strings.Repeat(" ", max(1, 10-width(word)))+rest, right+"  ", w)
+}
+
+func (p *statusPage) camera(c event.Camera, w int) string {
+	right := fmt.Sprintf("%.0f fps  %s dropped", p.fps, count(c.Dropped))
+	if c.Width > 0 && w >= 76 {
+		right = fmt.Sprintf("%dx%d  %s", c.Width, c.Height, right)
+	}
+	rest := clean(c.Source)
+	if c.Problem != "" && c.State != event.CameraOK {
+		rest, right = clean(c.Problem), ""
+	}
+	if rest == "" {
+		rest, right = "none configured", ""
+	}
+	return fact("Camera", string(c.State), cut(rest, w-24-width(right)-2), right, w)
+}
+
+func queueLine(q event.Queue, w int) string {
+	word, rest := "ok", fmt.Sprintf("%d queued  %d deferred  %d held  %s delivered", q.Queued, q.Deferred, q.Held, count(q.Delivered))
+	switch {
+	case q.Held > 0:
+		word = "held"
+	case q.Deferred > 0:
+		word = "deferred"
+	case q.Queued > 0:
+		word = "sending"
+	}
+	if q.Problem != "" {
+		rest += "  " + clean(q.Problem)
+	}
+	return fact("Queue", word, rest, "", w)
+}
+
+func clockLine(s event.Status, w int) string {
+	word, rest := "set", clean(s.Clock.Zone)
+	if !s.Clock.Set {
+		word, rest = "not set", "mails say so until the clock is right"
+	}
+	return fact("Clock", word, rest, "", w)
+}
+
+func storageLine(s event.Storage, w int) string {
+	word, rest := "ok", plural(s.Events, "event")+"  "+size(s.Bytes)
+	if s.MaxBytes > 0 {
+		rest += " of " + size(s.MaxBytes)
+	}
+	if s.FreeBytes > 0 {
+		rest += "  " + size(s.FreeBytes) + " free"
+	}
+	if low(s) {
+		word = "low"
+	}
+	return fact("Storage", word, rest, "", w)
+}
+
+func low(s event.Storage) bool { return s.FreeBytes > 0 && s.FreeBytes < 100e6 }
+
+// triggerLines is a line for each trigger under a heading.
+func triggerLines(ts []event.Trigger, w int) []string {
+	if len(ts) == 0 {
+		return []string{"  No trigger is configured: nothing is watched for."}
+	}
+	wide := w >= 80
+	name, state, level := 10, 17, 0
+	if wide {
+		spare := w - 80
+		name, state, level = 10+min(spare/4, 20), 17+min(spare/4, 20), 16
+	}
+	columns := func(n, source, st, lv, f, m, q, h string) string {
+		s := "  " + fit(n, name) + " "
+		if wide {
+			s += fit(source, 8) + " "
+		}
+		s += fit(st, state)
+		if wide {
+			s += " " + fit(lv, level)
+		}
+		return s + fmt.Sprintf("%5s%7s%7s%5s", f, m, q, h)
+	}
+	lines := []string{faint.Render(columns("Trigger", "Source", "State", "Level/Fires", "Fired", "Mailed", "Queued", "Held"))}
+	for _, t := range ts {
+		lv := ""
+		if wide && t.Source == event.Motion && t.Fires > 0 {
+			lv = meter(t.Level, t.Fires)
+		}
+		st := triggerState(t)
+		l := columns(clean(t.Name), string(t.Source), st, lv, count(t.Fired), count(t.Account.Mailed+t.Summarised), count(t.Account.Queued), count(t.Account.Held))
+		if lv == "" && wide { // the reason may use the empty column
+			l = "  " + fit(clean(t.Name), name) + " " + fit(string(t.Source), 8) + " " + fit(st, state+level+1) +
+				fmt.Sprintf("%5s%7s%7s%5s", count(t.Fired), count(t.Account.Mailed+t.Summarised), count(t.Account.Queued), count(t.Account.Held))
+		}
+		lines = append(lines, l)
+	}
+	return lines
+}
+
+// triggerState says whether a trigger listens and, if not, until when or why.
+func triggerState(t event.Trigger) string {
+	s := strings.ReplaceAll(string(t.State), "_", " ")
+	switch {
+	case t.Why != "":
+		return s + ": " + clean(t.Why)
+	case !t.Until.IsZero():
+		return s + " to " + t.Until.Format("15:04")
+	}
+	return s
+}
+
+// meterCells is the length of a full meter: the level at which it fires.
+const meterCells = 6
+
+// meter shows a motion level against the level that fires, both in percent of
+// the zone, in steps of a tenth of the latter: a still picture is a still screen.
+func meter(level, fires float64) string {
+	tenths := math.Round(level / fires * 10)
+	if level < fires {
+		tenths = min(tenths, 9) // never look as if it should have fired
+	}
+	full := int(min(tenths/10, 1) * meterCells)
+	return fmt.Sprintf("%s/%s %s%s", percent(tenths*fires/10), percent(fires),
+		strings.Repeat("#", full), strings.Repeat(".", meterCells-full))
+}
+
+// percent writes a percentage in four columns.
+func percent(f float64) string {
+	switch {
+	case f < 9.995:
+		return fmt.Sprintf("%.2f", f)
+	case f < 99.95:
+		return fmt.Sprintf("%.1f", f)
+	}
+	return fmt.Sprintf("%4.0f", f)
+}
+
+// resultLines is what happened last, newest first.
+func (a *app) resultLines(w, h int) []string {
+	rs := a.history.results()
+	if h <= 0 {
+		return nil
+	}
+	if len(rs) == 0 {
+		return []string{faint.Render("  Last results"), "  Nothing has fired yet."}[:min(2, h)]
+	}
+	lines := []string{faint.Render("  Last results")}
+	rs = rs[:min(len(rs), max(0, h-1))]
+	when, who := 8, 10
+	for _, r := range rs {
+		when, who = max(when, width(moment(r.at, a.clock()))), min(max(who, width(r.who)), 16)
+	}
+	for _, r := range rs {
+		l := fmt.Sprintf("  %s  %s  %s", fit(moment(r.at, a.clock()), when), fit(r.who, who), strong.Render(fit(r.what, 13)))
+		if r.words != "" {
+			l += "  " + r.words
+		}
+		lines = append(lines, cut(l, w-1))
+	}
+	return lines
+}

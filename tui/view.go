@@ -1,0 +1,201 @@
+package tui
+
+import (
+	"fmt"
+	"strings"
+
+	"charm.land/bubbles/v2/key"
+	tea "charm.land/bubbletea/v2"
+
+	"watchpost/tui/term"
+)
+
+// View draws the screen: header, tabs, rule, body, rule, message, keys.
+func (a *app) View() tea.View {
+	content, cursor := a.frame()
+	if a.ascii {
+		content = term.ASCII(content)
+	}
+	v := tea.NewView(content)
+	v.AltScreen = true
+	if cursor != nil {
+		v.Cursor = tea.NewCursor(cursor.X, cursor.Y)
+	}
+	return v
+}
+
+// messages is how many lines the message has: a verdict and its cure need two.
+const messages = 2
+
+func (a *app) frame() (string, *tea.Position) {
+	w, h := a.w, a.h
+	if w < 1 || h < 1 {
+		return "", nil
+	}
+	if w < minWidth || h < minHeight {
+		return a.tooSmall(w, h), nil
+	}
+	rows := h - 5 - messages
+	var body []string
+	var cursor *tea.Position
+	if a.helping {
+		body = a.help(w, rows)
+	} else {
+		body, cursor = a.pages[a.at].body(a, w, rows)
+	}
+	lines := make([]string, 0, h)
+	lines = append(lines, a.header(w), a.tabs(w), rule(w))
+	if cursor != nil {
+		cursor.Y += len(lines)
+	}
+	for i := range rows {
+		if i < len(body) {
+			lines = append(lines, body[i])
+		} else {
+			lines = append(lines, "")
+		}
+	}
+	lines = append(lines, rule(w))
+	message := place(a.message(), w, messages)
+	for i := range messages {
+		if i < len(message) {
+			lines = append(lines, message[i])
+		} else {
+			lines = append(lines, "")
+		}
+	}
+	lines = append(lines, a.keyLine(w))
+	if a.qu != nil || a.helping {
+		cursor = nil
+	}
+	return strings.Join(lines, "\n"), cursor
+}
+
+func (a *app) tooSmall(w, h int) string {
+	text := fmt.Sprintf("Watchpost needs %d columns and %d lines; this terminal has %d by %d.", minWidth, minHeight, w, h)
+	lines := wrap(text, max(1, w-2), h)
+	out := make([]string, 0, h)
+	for range (h - len(lines)) / 2 {
+		out = append(out, "")
+	}
+	for _, l := range lines {
+		out = append(out, cut(strings.Repeat(" ", max(0, (w-width(l))/2))+l, w))
+	}
+	return strings.Join(out, "\n")
+}
+
+func (a *app) header(w int) string {
+	left := " " + accent.Render("watchpost")
+	if a.status.Site != "" {
+		left += "  " + strong.Render(cut(clean(a.status.Site), w/2))
+	}
+	var right []string
+	if n := len(a.status.Problems) + len(a.status.Findings); n > 0 {
+		right = append(right, bad.Render(plural(n, "problem")))
+	}
+	if a.status.Mode == "demo" {
+		right = append(right, "demo")
+	}
+	switch {
+	case a.gone != "":
+		right = append(right, bad.Render("no engine"))
+	case !a.known:
+		right = append(right, "starting")
+	default:
+		right = append(right, strong.Render(clean(a.status.State)))
+	}
+	right = append(right, a.clock().Format("_2 Jan 15:04"))
+	return spread(left, strings.Join(right, "  ")+" ", w)
+}
+
+func (a *app) tabs(w int) string {
+	var b strings.Builder
+	for i, p := range pages {
+		name := fmt.Sprintf("%d %s", i+1, p.name)
+		if w < 76 && i != a.at {
+			name = fmt.Sprint(i + 1)
+		}
+		if i == mailAt && a.unsaved() > 0 {
+			name += "*"
+		}
+		if i == a.at {
+			b.WriteString("[" + accent.Render(name) + "]")
+		} else {
+			b.WriteString(" " + name + " ")
+		}
+	}
+	return cut(b.String(), w)
+}
+
+// message is the one thing to say now, the most pressing first.
+func (a *app) message() string {
+	switch {
+	case a.qu != nil:
+		return a.qu.text
+	case a.say != "":
+		return a.say
+	case a.helping:
+		return "Any key closes the help."
+	}
+	if m := a.mailPage(); a.at == mailAt && m.focused() {
+		return m.fieldHelp(a)
+	}
+	if a.gone != "" {
+		return a.gone
+	}
+	return a.pages[a.at].hint(a)
+}
+
+// keyLine names the keys that act now.
+func (a *app) keyLine(w int) string {
+	if a.qu != nil {
+		var parts []string
+		for _, o := range a.qu.options {
+			parts = append(parts, strong.Render(o.key)+" "+o.label)
+		}
+		return cut("  "+strings.Join(parts, "   "), w)
+	}
+	bs, help := a.pages[a.at].bindings(a), keys.Help
+	if a.mailPage().focused() && a.at == mailAt {
+		help = keys.FieldHelp
+	}
+	right := strong.Render(help.Help().Key) + " " + help.Help().Desc + " "
+	left := " "
+	for _, b := range bs {
+		part := " " + strong.Render(b.Help().Key) + " " + b.Help().Desc + " "
+		if width(left)+width(part)+width(right) > w {
+			break
+		}
+		left += part
+	}
+	return spread(left, right, w)
+}
+
+// help explains the keys and the pages.
+func (a *app) help(w, rows int) []string {
+	entry := func(bs ...key.Binding) string {
+		var b strings.Builder
+		for _, x := range bs {
+			b.WriteString(strong.Render(fit(x.Help().Key, 11)) + fit(x.Help().Desc, 15))
+		}
+		return "  " + cut(strings.TrimRight(b.String(), " "), w-3)
+	}
+	lines := []string{
+		"  " + accent.Render("While no field is focused"),
+		entry(keys.Pages, keys.Test, keys.Diagnose),
+		entry(keys.Save, keys.Undo, keys.Quit),
+		entry(bind("f", "fire a trigger"), bind("r", "retry, return"), bind("x", "drop a mail")),
+		"  " + accent.Render("In a field"),
+		entry(keys.FieldPages, keys.FieldTest, keys.FieldDiagnose),
+		entry(keys.FieldSave, keys.FieldUndo, keys.FieldQuit),
+		entry(bind("tab, enter", "next field"), bind("shift+tab", "field before"), bind("esc, ^g", "leave field")),
+		entry(keys.Fix, keys.Redraw, keys.FieldHelp),
+	}
+	if rows >= len(lines)+len(pages)+1 {
+		lines = append(lines, "  "+accent.Render("Pages"))
+		for i, p := range pages {
+			lines = append(lines, cut(fmt.Sprintf("  %d %-9s %s", i+1, p.name, p.about), w-1))
+		}
+	}
+	return lines[:min(rows, len(lines))]
+}
