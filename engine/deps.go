@@ -34,6 +34,8 @@ type Outbox interface {
 	Submit(ctx context.Context, n event.Notice) error
 	// Mails lists what the spool holds: everything unsettled, and the newest settled ones.
 	Mails() []event.Mail
+	// Problems are sentences about the spool itself: what was found damaged and where it is now.
+	Problems() []string
 	// Settle tells the outbox that the journal has recorded a settled mail's
 	// outcome, so that it may be moved out of the queue. Idempotent.
 	Settle(id string) error

@@ -141,6 +141,8 @@ func (o *fakeOutbox) Mails() (out []event.Mail) {
 	return out
 }
 
+func (o *fakeOutbox) Problems() []string { return nil }
+
 func (o *fakeOutbox) Settle(id string) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"watchpost/engine/config"
@@ -58,7 +60,7 @@ func (e *Engine) status() event.Status {
 	now := e.Clock.Now().In(e.zone)
 	s := event.Status{State: "armed", Site: l.Config.Site.Name, Version: e.Version, Mode: e.Mode, Demo: e.Demo,
 		Revision: l.Revision, Camera: e.camera.status(), Storage: e.store.Usage(),
-		Clock:    event.Clock{Time: now, Zone: e.zone.String(), Set: now.After(clockFloor)},
+		Clock:    event.Clock{Time: now, Zone: zoneName(e.zone, now), Set: now.After(clockFloor)},
 		Triggers: []event.Trigger{}, Problems: []string{}}
 	s.Camera.FPS = float64(int(e.fps*10+0.5)) / 10
 	if s.Camera.State != event.CameraOK {
@@ -81,6 +83,19 @@ func (e *Engine) status() event.Status {
 	s.Queue = e.queueStatus()
 	s.Problems = e.problems(s)
 	return s
+}
+
+// zoneName is the IANA name where it is known, else what the moment's zone is called.
+func zoneName(zone *time.Location, at time.Time) string {
+	if zone != time.Local {
+		return zone.String()
+	}
+	if to, err := os.Readlink("/etc/localtime"); err == nil {
+		if _, name, ok := strings.Cut(to, "zoneinfo/"); ok {
+			return name
+		}
+	}
+	return at.Format("MST")
 }
 
 func (e *Engine) triggerStatus(t *trigger, now time.Time, a event.Account, det *detection) event.Trigger {
@@ -146,6 +161,7 @@ func (e *Engine) problems(s event.Status) []string {
 	if text := e.keepErr.Load(); text != nil {
 		p = append(p, *text)
 	}
+	p = append(p, e.Outbox.Problems()...)
 	for _, name := range slices.Sorted(maps.Keys(e.notices)) {
 		p = append(p, e.notices[name])
 	}

@@ -37,9 +37,9 @@ func runDemo(ctx context.Context, f *flags, why string, show func(context.Contex
 	if err := os.WriteFile(path, demoConfig(addr, dir), 0o600); err != nil {
 		return f.failed(err)
 	}
-	text := "demo: a generated scene is the camera, an embedded mail server takes the mail; nothing is kept"
+	text := "a generated scene is the camera, an embedded mail server takes the mail; nothing is kept"
 	if why != "" {
-		text = "demo, since there is no configuration and no camera (" + why + "): a generated scene, an embedded mail server; nothing is kept"
+		text = "no configuration and no camera (" + why + "): a generated scene and an embedded mail server stand in; nothing is kept"
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
