@@ -45,14 +45,9 @@ type letter struct {
 	bytes      []byte   // CRLF, no line over 998 octets
 }
 
-// configured reports whether c has all that composing and sending need.
-func configured(c config.Config) bool {
-	return c.SMTP.Server != "" && c.Mail.ReplyAddress != "" && len(c.Mail.Destinations) > 0
-}
-
 // compose renders n. It has no effect beyond its result.
 func compose(n event.Notice, f form) (letter, error) {
-	if !configured(f.config) {
+	if !config.MailConfigured(f.config) {
 		return letter{}, ErrNotConfigured
 	}
 	if f.zone != nil {
@@ -109,7 +104,7 @@ func compose(n event.Notice, f form) (letter, error) {
 	m.SetBodyString(gomail.TypeTextPlain, p.text())
 	m.AddAlternativeString(gomail.TypeTextHTML, p.html(cid))
 	for i, im := range images {
-		name := stamp(im.At.In(n.At.Location()), false) + ".jpg"
+		name := config.Stamp(im.At.In(n.At.Location()), false) + ".jpg"
 		err := m.EmbedReader(name, bytes.NewReader(im.JPEG),
 			gomail.WithFileContentID("<"+cid(i)+">"), gomail.WithFileContentType("image/jpeg"))
 		if err != nil {
@@ -142,17 +137,7 @@ func envelopeAddress(addr string) (ascii string, needsUTF8 bool, err error) {
 // in the configured zone: the configured subject, a colon and the stamp
 // (CameraNotification:20090618173020500).
 func Subject(c config.Mail, at time.Time) string {
-	return oneLine(c.Subject) + ":" + stamp(at, c.DSTMark)
-}
-
-// stamp is year, month, day, hour, minute, second and millisecond; with mark, an
-// "s" stands between date and time while summer time is in force.
-func stamp(at time.Time, mark bool) string {
-	s := ""
-	if mark && at.IsDST() {
-		s = "s"
-	}
-	return at.Format("20060102") + s + at.Format("150405") + fmt.Sprintf("%03d", at.Nanosecond()/1e6)
+	return oneLine(c.Subject) + ":" + config.Stamp(at, c.DSTMark)
 }
 
 // encodeSubject leaves printable ASCII as it is, one line, and makes RFC 2047

@@ -379,7 +379,7 @@ func FuzzCompose(f *testing.F) {
 		if got := subjectOf(t, p); strings.TrimSpace(got) != strings.TrimSpace(l.subject) {
 			t.Errorf("subject %q, want %q", got, l.subject)
 		}
-		if !strings.HasSuffix(l.subject, ":"+stamp(n.At, c.Mail.DSTMark)) {
+		if !strings.HasSuffix(l.subject, ":"+config.Stamp(n.At, c.Mail.DSTMark)) {
 			t.Errorf("subject %q", l.subject)
 		}
 		for name, values := range p.header {

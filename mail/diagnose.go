@@ -23,7 +23,7 @@ func Diagnose(ctx context.Context, c config.Config, secrets config.Secrets, step
 
 func diagnose(ctx context.Context, c config.Config, secrets config.Secrets, host string, t timeouts, step func(event.Step)) bool {
 	began := time.Now()
-	if !configured(c) {
+	if !config.MailConfigured(c) {
 		step(failed(&fault{kind: account, step: "config", target: "mail", text: ErrNotConfigured.Error(), err: ErrNotConfigured}, began))
 		return false
 	}

@@ -42,30 +42,22 @@ var (
 // credentials reports whether c logs in.
 func credentials(c config.SMTP) bool { return c.Username != "" && c.Auth != "none" }
 
-// protection decides by the configuration: 465 and tls are implicit TLS;
-// 587, starttls and any credentials make STARTTLS mandatory; auto on other
-// ports without credentials takes what there is; none is plain and refuses credentials.
+// protection is config.SecurityInUse, refusing what cannot be made safe.
 func protection(c config.SMTP) (security, error) {
-	switch c.Security {
-	case "tls":
-		return implicitTLS, nil
-	case "starttls":
-		return startTLS, nil
-	case "none":
-		if credentials(c) {
-			return plain, errPlainAuth
-		}
-		return plain, nil
-	case "", "auto":
-		switch {
-		case c.Port == 465:
-			return implicitTLS, nil
-		case c.Port == 587 || credentials(c):
-			return startTLS, nil
-		}
-		return opportunistic, nil
+	if !slices.Contains([]string{"", "auto", "starttls", "tls", "none"}, c.Security) {
+		return plain, fmt.Errorf("security %q: %w", c.Security, errUnknownWord)
 	}
-	return plain, fmt.Errorf("security %q: %w", c.Security, errUnknownWord)
+	switch mode, required := config.SecurityInUse(c); {
+	case mode == "tls":
+		return implicitTLS, nil
+	case mode == "none" && credentials(c):
+		return plain, errPlainAuth
+	case mode == "none":
+		return plain, nil
+	case required:
+		return startTLS, nil
+	}
+	return opportunistic, nil
 }
 
 // tlsConfig verifies the server against its name and the system's authorities,

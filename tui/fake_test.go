@@ -69,7 +69,7 @@ func newFake() *fake {
 	alarm := func(seq uint64, at time.Time, state event.RecipientState, reply string) event.Mail {
 		return event.Mail{
 			ID: fmt.Sprintf("20261123-yard-%d", seq), Kind: event.Alarm, Firings: []uint64{seq}, Trigger: "yard",
-			Subject: "CameraNotification:" + stamp(at, false), At: at, Queued: at, Attempts: 1, Bytes: 81_234,
+			Subject: "CameraNotification:" + config.Stamp(at, false), At: at, Queued: at, Attempts: 1, Bytes: 81_234,
 			Recipients: []event.Recipient{
 				{Address: "guard@example.net", State: event.Delivered, Reply: "250 2.0.0 Ok: queued as 4F2B1"},
 				{Address: "ops@example.net", State: state, Reply: reply},
@@ -212,7 +212,7 @@ func (f *fake) TestMail(context.Context) (event.Mail, error) {
 	if f.testErr != nil {
 		return event.Mail{}, f.testErr
 	}
-	m := event.Mail{ID: "test-1", Kind: event.Test, At: noon, Subject: "CameraNotification:" + stamp(noon, false)}
+	m := event.Mail{ID: "test-1", Kind: event.Test, At: noon, Subject: "CameraNotification:" + config.Stamp(noon, false)}
 	for _, d := range f.settings.Config.Mail.Destinations {
 		m.Recipients = append(m.Recipients, event.Recipient{Address: d, State: event.Pending})
 	}

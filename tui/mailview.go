@@ -181,21 +181,10 @@ func (p *mailPage) sentAs(a *app, w int) string {
 	if subject == "" {
 		return ""
 	}
-	s := subject + ":" + stamp(a.clock().Truncate(time.Minute), a.draft.Raw("mail.dst_mark") == "true")
+	s := subject + ":" + config.Stamp(a.clock().Truncate(time.Minute), a.draft.Raw("mail.dst_mark") == "true")
 	const name = "  Sent as"
 	if at := min(valueAt, w-1-width(s)); at > len(name)+1 {
 		return faint.Render(fit(name, at) + s)
 	}
 	return faint.Render(name + "  " + cutLeft(s, w-len(name)-3))
-}
-
-// stamp is the date and time as the subject carries it; mark puts an s between
-// them while summer time is in force.
-func stamp(t time.Time, mark bool) string {
-	s := t.Format("20060102150405.000")
-	s = s[:14] + s[15:]
-	if mark && t.IsDST() {
-		s = s[:8] + "s" + s[8:]
-	}
-	return s
 }

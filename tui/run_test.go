@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"watchpost/engine/config"
 	"watchpost/engine/event"
 	"watchpost/tui/term"
 	"watchpost/tui/term/termtest"
@@ -152,7 +153,7 @@ func TestStamp(t *testing.T) {
 		{time.Date(2009, 12, 18, 17, 30, 20, 7e6, zone), true, "20091218173020007"},
 		{time.Date(2009, 6, 18, 17, 30, 20, 999_999_999, zone), false, "20090618173020999"},
 	} {
-		if got := stamp(c.at, c.mark); got != c.want {
+		if got := config.Stamp(c.at, c.mark); got != c.want {
 			t.Errorf("stamp(%v, %v) = %s, want %s", c.at, c.mark, got, c.want)
 		}
 	}
