@@ -140,6 +140,14 @@ func (a *app) update(msg tea.Msg) tea.Cmd {
 		return a.pages[queueAt].(*queuePage).done(a, m)
 	case storedMsg:
 		a.pages[eventsAt].(*eventsPage).done(m)
+	case addedMsg:
+		if m.err != nil {
+			a.say = "No trigger was added: " + because(m.err)
+			return nil
+		}
+		cmd := a.configured(configMsg{settings: m.settings})
+		a.say = "The trigger motion watches the whole picture from now on."
+		return cmd
 	case firedMsg:
 		a.say = firedText(m)
 	case appliedMsg, revertedMsg, testMsg, stepMsg, diagnosedMsg:

@@ -60,6 +60,10 @@ type (
 		test     bool // a test mail was asked for as well
 		err      error
 	}
+	addedMsg struct { // the first trigger
+		settings config.Settings
+		err      error
+	}
 	revertedMsg struct {
 		settings config.Settings
 		err      error
@@ -165,6 +169,14 @@ func (c calls) apply(revision string, changes []config.Change, test bool) tea.Cm
 	return c.within(callTime, func(ctx context.Context) tea.Msg {
 		s, f, err := c.b.Apply(ctx, revision, changes)
 		return appliedMsg{s, f, test, err}
+	})
+}
+
+// addTrigger saves a first trigger; the answer is the new configuration.
+func (c calls) addTrigger(revision string) tea.Cmd {
+	return c.within(callTime, func(ctx context.Context) tea.Msg {
+		s, _, err := c.b.Apply(ctx, revision, []config.Change{{Key: "triggers", Value: "[{name: motion, source: motion}]"}})
+		return addedMsg{s, err}
 	})
 }
 

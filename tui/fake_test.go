@@ -48,6 +48,9 @@ func newFake() *fake {
 	c.SMTP.Server, c.SMTP.Port, c.SMTP.Username = "mail.example.net", 587, "gate3@example.net"
 	c.Mail.ReplyAddress = "gate3@example.net"
 	c.Mail.Destinations = []string{"guard@example.net", "ops@example.net"}
+	yard, door := config.ExampleTrigger(), config.ExampleTrigger()
+	yard.Name, door.Name, door.Source = "yard", "door", event.External
+	c.Triggers = []config.Trigger{yard, door}
 	f := &fake{
 		settings: config.Settings{Config: c, Revision: "r1", Secrets: map[string]bool{"smtp.password": true}, Path: "/etc/watchpost/watchpost.yaml"},
 		secrets:  config.Secrets{SMTPPassword: "correct horse"},

@@ -10,12 +10,13 @@ func bind(help, what string, names ...string) key.Binding {
 // tmux and flow control eat, and what needs Esc or a function key has a second
 // key. The plain ones act while no field is focused, those with ctrl always.
 var keys = struct {
-	Test, Diagnose, Save, Undo, Help, Quit     key.Binding
-	Next, Prev, Enter, Leave, Fix, Redraw      key.Binding
-	Up, Down, PageUp, PageDown, First, Last    key.Binding
-	FieldTest, FieldDiagnose, FieldSave        key.Binding
-	FieldUndo, FieldHelp, FieldQuit            key.Binding
-	Fire, Retry, Drop, Good, Pages, FieldPages key.Binding
+	Test, Diagnose, Save, Undo, Help, Quit  key.Binding
+	Next, Prev, Enter, Leave, Fix, Redraw   key.Binding
+	Up, Down, PageUp, PageDown, First, Last key.Binding
+	FieldTest, FieldDiagnose, FieldSave     key.Binding
+	FieldUndo, FieldHelp, FieldQuit         key.Binding
+	Fire, Add, Retry, Drop, Good            key.Binding
+	Pages, FieldPages                       key.Binding
 }{
 	Test:     bind("t", "test mail", "t", "ctrl+t"),
 	Diagnose: bind("d", "diagnose", "d", "ctrl+d"),
@@ -50,6 +51,7 @@ var keys = struct {
 	Last:     bind("end", "last", "end"),
 
 	Fire:  bind("f", "fire a trigger", "f"),
+	Add:   bind("a", "add a motion trigger", "a"),
 	Retry: bind("r", "retry", "r"),
 	Drop:  bind("x", "drop", "x"),
 	Good:  bind("r", "last good settings", "r"),

@@ -14,7 +14,7 @@ import (
 // later is what pages that are not whole yet say of themselves: what is coming,
 // and how it is done until then.
 var later = map[int]string{
-	triggersAt: "Triggers are edited here later. Until then: triggers: in the configuration file (7 System names it), or watchpost set triggers.NAME.KEY VALUE.",
+	triggersAt: "Triggers are edited here in a later version. Until then: watchpost set triggers.NAME.KEY VALUE, or the configuration file (7 System names it).",
 	cameraAt:   "The live picture, zones and the walk test come here later. Until then: camera.source and zones: in the configuration file, and the level on 1 Status.",
 	systemAt:   "Settings, keys, backup and the log come here later. Until then: the configuration file above, watchpost check, watchpost set KEY VALUE.",
 }
@@ -37,13 +37,18 @@ func (p *triggersPage) key(a *app, k tea.KeyPressMsg) (tea.Cmd, bool) {
 			func() tea.Cmd { return a.fire(name) })
 	case key.Matches(k, keys.Fire):
 		a.fireOne()
+	case key.Matches(k, keys.Add):
+		a.addTrigger()
 	default:
 		return nil, noField(a, k)
 	}
 	return nil, true
 }
 
-func (p *triggersPage) bindings(*app) []key.Binding {
+func (p *triggersPage) bindings(a *app) []key.Binding {
+	if a.known && len(a.settings.Config.Triggers) == 0 {
+		return []key.Binding{keys.Add, keys.Quit}
+	}
 	return []key.Binding{bind("up/down", "choose"), keys.Fire, keys.Quit}
 }
 
@@ -52,7 +57,7 @@ func (p *triggersPage) hint(*app) string { return later[triggersAt] }
 func (p *triggersPage) body(a *app, w, h int) ([]string, *tea.Position) {
 	ts := a.status.Triggers
 	if len(ts) == 0 {
-		return []string{"", "  No trigger is configured: nothing is watched for."}, nil
+		return append([]string{""}, triggerLines(ts, w)...), nil
 	}
 	p.rows = min(len(ts), max(1, h-8))
 	var rows []string

@@ -8,6 +8,7 @@ import (
 	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
 
+	"watchpost/engine/config"
 	"watchpost/engine/event"
 )
 
@@ -26,11 +27,30 @@ func (p *statusPage) settle(s event.Status) {
 }
 
 func (p *statusPage) key(a *app, k tea.KeyPressMsg) (tea.Cmd, bool) {
-	if key.Matches(k, keys.Fire) {
+	switch {
+	case key.Matches(k, keys.Fire):
 		a.fireOne()
-		return nil, true
+	case key.Matches(k, keys.Add):
+		a.addTrigger()
+	default:
+		return nil, noField(a, k)
 	}
-	return nil, noField(a, k)
+	return nil, true
+}
+
+// addTrigger offers the first trigger, so that a new box watches at one key.
+func (a *app) addTrigger() {
+	switch {
+	case !a.known:
+		a.say = "The engine has not answered yet."
+	case len(a.status.Findings) > 0:
+		a.say = "No trigger can be added while the configuration file has errors: 7 System shows them."
+	case len(a.settings.Config.Triggers) > 0:
+		a.say = later[triggersAt]
+	default:
+		a.qu = yesNo("Add a motion trigger that watches the whole picture and mails?", "add", "no",
+			func() tea.Cmd { return a.calls.addTrigger(a.settings.Revision) })
+	}
 }
 
 // fireOne asks which trigger to fire by hand.
@@ -54,12 +74,21 @@ func (a *app) fireOne() {
 	a.qu = q
 }
 
-func (p *statusPage) bindings(*app) []key.Binding {
+func (p *statusPage) bindings(a *app) []key.Binding {
+	if a.known && len(a.settings.Config.Triggers) == 0 {
+		return []key.Binding{keys.Add, keys.Test, keys.Diagnose, keys.Quit}
+	}
 	return []key.Binding{keys.Fire, keys.Test, keys.Diagnose, keys.Quit}
 }
 
 func (p *statusPage) hint(a *app) string {
-	if a.known && a.status.State == "setup" {
+	switch {
+	case !a.known || a.status.State != "setup":
+	case len(a.status.Findings) > 0:
+		return "The configuration file has errors, shown above. Correct it; it is read again at once."
+	case len(a.settings.Config.Triggers) == 0 && config.MailConfigured(a.settings.Config):
+		return "Not set up yet: nothing is watched for; a adds a motion trigger."
+	default:
 		return "Not set up yet: 2 opens the Mail page, Tab enters the first field."
 	}
 	if n := a.status.Queue.Held; n > 0 {
@@ -101,7 +130,24 @@ func (p *statusPage) body(a *app, w, h int) ([]string, *tea.Position) {
 	lines = append(lines, "")
 	lines = append(lines, triggerLines(s.Triggers, w)...)
 	lines = append(lines, "")
-	return append(lines, a.resultLines(w, h-len(lines))...), nil
+	inbox := inboxLines(s.Inbox, w)
+	if h-len(lines) < len(inbox)+3 {
+		inbox = nil // the results go before what arrived
+	}
+	results := a.resultLines(w, h-len(lines)-len(inbox))
+	return append(append(lines, results...), inbox...), nil
+}
+
+// inboxLines is what arrived at the demo's own mail server, newest first.
+func inboxLines(inbox []string, w int) []string {
+	if len(inbox) == 0 {
+		return nil
+	}
+	lines := []string{"", faint.Render("  Arrived at the demo's mail server")}
+	for i := len(inbox) - 1; i >= max(0, len(inbox)-3); i-- {
+		lines = append(lines, cut("  "+clean(inbox[i]), w-1))
+	}
+	return lines
 }
 
 // problems are all sentences that want attention.
@@ -178,7 +224,7 @@ func low(s event.Storage) bool { return s.FreeBytes > 0 && s.FreeBytes < 100e6 }
 // triggerLines is a line for each trigger under a heading.
 func triggerLines(ts []event.Trigger, w int) []string {
 	if len(ts) == 0 {
-		return []string{"  No trigger is configured: nothing is watched for."}
+		return []string{"  No trigger yet, nothing is watched: a adds one for motion."}
 	}
 	wide := w >= 80
 	name, state, level := 10, 17, 0
