@@ -20,7 +20,7 @@ var table = append(append([]Field{
 		help: "The zone of the times in subjects and texts, such as Europe/Berlin."},
 		parseTimeZone, same, func(p place) *string { return &p.c.Site.TimeZone }),
 
-	define(spec{key: "camera.source", label: "Camera", form: text, values: "v4l2:PATH, clip:FILE, clip:FILE?once, scene:, pipe:COMMAND",
+	define(spec{key: "camera.source", label: "Camera", form: text, values: "v4l2:PATH, clip:FILE, clip:FILE?once, scene:, pipe:COMMAND; empty: the first camera found",
 		help: "Where the images come from: v4l2:/dev/video0, clip:FILE or scene:."},
 		parseSource, same, func(p place) *string { return &p.c.Camera.Source }),
 	define(spec{key: "camera.width", label: "Width", def: "640", values: "16–8192 pixels",
