@@ -176,6 +176,17 @@ func (o *fakeOutbox) Diagnose(context.Context, config.Config, config.Secrets, fu
 }
 func (o *fakeOutbox) Run(ctx context.Context) error { <-ctx.Done(); return nil }
 
+// ids lists the mails in the queue, sorted; where picks some of them.
+func (o *fakeOutbox) ids(where func(event.Mail) bool) (out []string) {
+	for _, m := range o.Mails() {
+		if where == nil || where(m) {
+			out = append(out, m.ID)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
 func (o *fakeOutbox) sent() []event.Notice {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -565,16 +576,12 @@ func TestAccountProperty(t *testing.T) {
 				b.fire(name)
 				accepted[name]++
 			case 4:
-				for id := range b.out.mails {
-					b.out.change(id, states[rng.IntN(len(states))])
-					break
+				if ids := b.out.ids(nil); len(ids) > 0 {
+					b.out.change(ids[rng.IntN(len(ids))], states[rng.IntN(len(states))])
 				}
 			case 5:
-				for id, m := range b.out.mails {
-					if m.Count(event.RcptHeld) > 0 {
-						b.out.Drop(id)
-						break
-					}
+				if ids := b.out.ids(func(m event.Mail) bool { return m.Count(event.RcptHeld) > 0 }); len(ids) > 0 {
+					b.out.Drop(ids[0])
 				}
 			case 6:
 				if rng.IntN(6) == 0 {
@@ -592,12 +599,8 @@ func TestAccountProperty(t *testing.T) {
 		// In the end every mail is delivered and nothing is left open.
 		b.out.mu.Lock()
 		b.out.state = event.Delivered
-		ids := []string{}
-		for id := range b.out.mails {
-			ids = append(ids, id)
-		}
 		b.out.mu.Unlock()
-		for _, id := range ids {
+		for _, id := range b.out.ids(nil) {
 			b.out.change(id, event.Delivered)
 		}
 		time.Sleep(2 * time.Minute)
