@@ -233,7 +233,10 @@ func TestBadClips(t *testing.T) {
 	dir := t.TempDir()
 	text := filepath.Join(dir, "text.mp4")
 	os.WriteFile(text, []byte("this is no video"), 0o600)
-	for _, clip := range []string{filepath.Join(dir, "missing.mp4"), text} {
+	cut := filepath.Join(dir, "cut.y4m") // one picture and a piece of the next
+	picture := "FRAME\n" + strings.Repeat("\x80", 64*64*3/2)
+	os.WriteFile(cut, []byte("YUV4MPEG2 W64 H64 F10:1 C420\n"+picture+picture[:1000]), 0o600)
+	for _, clip := range []string{filepath.Join(dir, "missing.mp4"), text, cut} {
 		r := newRig(t, "version: 1\ncamera: {source: \"clip:"+clip+"\"}\ntriggers: [{name: yard, source: motion}]")
 		r.serve().ready()
 		r.until("the camera is lost, with the reason", func() bool {

@@ -279,3 +279,56 @@ func TestServerComesLater(t *testing.T) {
 		t.Errorf("doctor: %d %s", code, out)
 	}
 }
+
+// What the server refuses for good is held and shown with its words, never
+// deleted; the other recipients have theirs. Retry delivers it, drop gives it up.
+func TestRefusedIsHeld(t *testing.T) {
+	pf := mailtest.Start(t, mailtest.Options{})
+	pf.Reject("ops@example.test", 550)
+	r := newRig(t, "")
+	r.write("version: 1\ncamera: {source: \"scene:\"}\n" + smtpTo(pf) +
+		"mail: {reply_address: gate3@example.test, destinations: [ops@example.test], hold_off: 0s}\ntriggers: [{name: bell, source: manual, post: 0s}]")
+	r.secret(pf.Password)
+	s := r.serve().ready()
+	held := func(n uint64) func() bool {
+		return func() bool { st := r.status(); return st.Triggers[0].Held == n && st.Queue.Held == int(n) }
+	}
+	fire := func() {
+		t.Helper()
+		if out, errOut, code := r.run("", "trigger", "bell"); code != exitOK {
+			t.Fatalf("trigger: %d %s%s", code, out, errOut)
+		}
+	}
+	fire()
+	r.until("one mail is held", held(1))
+	fire()
+	r.until("two mails are held", held(2))
+	if st := r.status(); !strings.Contains(strings.Join(st.Problems, "\n"), "held") {
+		t.Errorf("problems: %v", st.Problems)
+	}
+	s.stop(syscall.SIGKILL)
+	out, errOut, code := r.run("", "queue", "list") // on the files, the service is down
+	if code != exitOK || strings.Count(out, "held") != 2 {
+		t.Fatalf("queue list: %d %s%s", code, out, errOut)
+	}
+	r.serve().ready()
+	r.until("they are held after a crash too", held(2))
+	if out, _, code = r.run("", "queue", "show", "00000001-alarm"); code != exitOK || !strings.Contains(out, "550") {
+		t.Errorf("queue show: %d %s", code, out)
+	}
+	if out, errOut, code = r.run("", "queue", "drop", "00000002-alarm"); code != exitOK {
+		t.Errorf("queue drop: %d %s%s", code, out, errOut)
+	}
+	pf.Reject("ops@example.test", 0)
+	if out, errOut, code = r.run("", "queue", "retry"); code != exitOK {
+		t.Errorf("queue retry: %d %s%s", code, out, errOut)
+	}
+	pf.WaitMails(1, patience)
+	r.until("one is mailed, one dropped", func() bool {
+		tr := r.status().Triggers[0]
+		return tr.Mailed == 1 && tr.Dropped == 1 && tr.Held == 0 && tr.Fired == 2
+	})
+	if _, errOut, code = r.run("", "queue", "drop", "nothing"); code != exitFailed || !strings.Contains(errOut, "not found") {
+		t.Errorf("queue drop of what is not there: %d %q", code, errOut)
+	}
+}
