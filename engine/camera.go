@@ -105,8 +105,8 @@ func (c *cameraFeed) run(ctx context.Context) error {
 	return nil
 }
 
-// session runs one camera, the first one found where none is configured, until it fails, ctx ends or the configuration
-// changes; got says whether it gave a frame.
+// session runs one camera, the first one found where none is configured, until
+// it fails, ctx ends or the configuration changes; got says whether it gave a frame.
 func (c *cameraFeed) session(ctx context.Context, want config.Camera, changed <-chan struct{}) (got bool, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -120,6 +120,9 @@ func (c *cameraFeed) session(ctx context.Context, want config.Camera, changed <-
 		}
 	}()
 	defer func() { cancel(); <-watcher }()
+	c.mu.Lock()
+	c.source, c.width, c.height = want.Source, 0, 0
+	c.mu.Unlock()
 	if want.Source == "" {
 		source, why := c.find()
 		if source == "" {

@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"math"
+	"reflect"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -42,6 +44,11 @@ func newDetection(triggers []config.Trigger) *detection {
 	}
 	d.levels = make([]atomic.Uint64, len(d.names))
 	return d
+}
+
+// same reports whether the detector would do the same with old.
+func (d *detection) same(old *detection) bool {
+	return old != nil && d.interval == old.interval && slices.Equal(d.names, old.names) && reflect.DeepEqual(d.params, old.params)
 }
 
 // level returns the motion level of a trigger now, in percent of its zone.

@@ -40,15 +40,19 @@ type Options struct {
 
 	File   *config.File  // where changes are saved
 	Loaded config.Loaded // the configuration to begin with, which has validated
+	Stamp  string        // File's, from before Loaded was read: a later change is read again
 	// Findings are those of the file where it was not accepted and Loaded is
 	// the last good copy or the empty configuration.
 	Findings []config.Finding
 
 	Directory string // of the journal and the event store
-	Version   string
-	Mode      string          // service, terminal, demo
-	Demo      string          // what stands in for what
-	Inbox     func() []string // in demo mode: what arrived at the embedded mail server
+	// DirectoryOf says where a configuration wants the store; nil: never elsewhere.
+	DirectoryOf func(config.Config) string
+	Version     string
+	Mode        string          // service, terminal, demo
+	Demo        string          // what stands in for what
+	Known       []string        // problems that were found before New, as sentences
+	Inbox       func() []string // in demo mode: what arrived at the embedded mail server
 }
 
 // Engine is the run loop. New reads the disk; Run does the rest.
@@ -71,6 +75,7 @@ type Engine struct {
 	composed chan composed
 	keeper   chan func()
 	keepErr  atomic.Pointer[string]
+	used     atomic.Pointer[event.Storage]
 	done     chan struct{}
 
 	applyMu    sync.Mutex // one change of the configuration at a time
@@ -102,6 +107,8 @@ func New(o Options) (*Engine, error) {
 		composed: make(chan composed, jobsMax), keeper: make(chan func(), 4*jobsMax),
 		done: make(chan struct{}),
 	}
+	u := s.Usage()
+	e.used.Store(&u)
 	e.camera = newCameraFeed(o.OpenCamera, o.FindCamera)
 	e.detector = &detector{pictures: o.Pictures, box: e.camera.box, ring: e.ring, signals: e.signals, images: e.images}
 	e.loop.init()
@@ -109,7 +116,7 @@ func New(o Options) (*Engine, error) {
 		e.hub.publish(event.Event{Step: &event.MailStep{Mail: id, Step: s}})
 	})
 	if n := j.Damaged(); n > 0 {
-		e.notice("journal", fmt.Sprintf("%d lines of the journal could not be read and were passed over: the disk may be failing", n))
+		e.notice("journal damaged", fmt.Sprintf("%d lines of the journal could not be read and were passed over: the disk may be failing", n))
 	}
 	e.adopt(o.Loaded, o.Findings)
 	e.recover()
@@ -119,7 +126,6 @@ func New(o Options) (*Engine, error) {
 // Run runs the engine until ctx ends: the camera, the detector, the loop, and
 // the two goroutines that do what may be slow for it. Events that are going on are closed.
 func (e *Engine) Run(ctx context.Context) error {
-	defer close(e.done)
 	defer e.hub.close()
 	defer e.journal.Close()
 	keeperDone := make(chan struct{})
@@ -134,9 +140,14 @@ func (e *Engine) Run(ctx context.Context) error {
 	g.Go(func() error { return e.detector.run(ctx) })
 	g.Go(func() error { return e.work(ctx) })
 	g.Go(func() error { return e.watchFile(ctx) })
-	g.Go(func() error { return e.run(ctx) })
+	g.Go(func() error { defer close(e.done); return e.run(ctx) })
 	err := g.Wait()
-	e.closeEvents("the program was stopped during the event")
+	for _, t := range e.triggers {
+		e.closeEvent(t, "the program was stopped during the event")
+	}
+	for _, work := range e.unwritten {
+		e.keeper <- work
+	}
 	close(e.keeper)
 	<-keeperDone
 	if errors.Is(err, context.Canceled) {
@@ -174,7 +185,7 @@ func (e *Engine) do(ctx context.Context, f func()) error {
 	}
 }
 
-// config returns the configuration in force.
+// current returns the configuration in force.
 func (e *Engine) current() config.Loaded {
 	e.settingsMu.Lock()
 	defer e.settingsMu.Unlock()

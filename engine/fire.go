@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"time"
 
-	"watchpost/engine/config"
 	"watchpost/engine/event"
 	"watchpost/engine/schedule"
 	"watchpost/engine/store"
@@ -12,23 +11,42 @@ import (
 
 // fireOrWait accepts a firing, or keeps it until the journal can be written again.
 func (e *Engine) fireOrWait(u unaccepted) {
-	t := e.trigger(u.trigger)
-	if t == nil {
-		return
-	}
-	if _, err := e.fire(t, u.source, u.at, u.level); err != nil {
-		if len(e.unaccepted) < unacceptedMax {
-			e.unaccepted = append(e.unaccepted, u)
+	if len(e.unaccepted) > 0 || !e.accept(u) {
+		if len(e.unaccepted) == unacceptedMax {
+			e.notice("lost", "firings are being lost: the journal has been unwritable for too long")
 			return
 		}
-		e.notice("lost", "firings are being lost: the journal has been unwritable for too long")
+		e.unaccepted = append(e.unaccepted, u)
 	}
+}
+
+// acceptWaiting accepts what waits, in order, up to the first failure.
+func (e *Engine) acceptWaiting() {
+	for len(e.unaccepted) > 0 && e.accept(e.unaccepted[0]) {
+		e.unaccepted = e.unaccepted[1:]
+	}
+}
+
+// accept accepts a firing of a source; with false its record could not be written.
+func (e *Engine) accept(u unaccepted) bool {
+	f, err := e.fire(u.t, u.source, u.at, u.level)
+	if err != nil {
+		return false
+	}
+	if r := u.t.running; r != nil && f.EventID != "" {
+		r.moving = u.t.active
+	}
+	if e.trigger(u.t.cfg.Name) != u.t { // removed while the firing waited
+		e.retire(u.t)
+	}
+	return true
 }
 
 // fire accepts one firing of t: it decides what becomes of it, writes the record
 // that makes it count, and starts what follows. With an error nothing has happened.
 func (e *Engine) fire(t *trigger, source event.Source, at time.Time, level float64) (event.Firing, error) {
 	now := time.Now()
+	e.endHoldOffs(now) // the tick may be late
 	f := event.Firing{Seq: e.journal.Next(), Trigger: t.cfg.Name, Source: source, At: at.In(e.zone), Level: level}
 	switch {
 	case !schedule.Active(t.cfg.Active, f.At):
@@ -39,7 +57,7 @@ func (e *Engine) fire(t *trigger, source event.Source, at time.Time, level float
 		f.Disposition, f.Reason, f.EventID = event.Silent, event.NotifyOff, store.ID(f.Seq, f.At)
 	default:
 		f.Disposition, f.EventID = event.Queued, store.ID(f.Seq, f.At)
-		f.HeldOff = now.Before(t.holdUntil)
+		f.HeldOff = now.Before(t.holdUntil(e.current().Config))
 	}
 	if err := e.journal.Fire(f); err != nil {
 		e.notice("journal", "firings wait because the journal cannot be written: "+err.Error()+": free some space or check the disk")
@@ -59,7 +77,7 @@ func (e *Engine) fire(t *trigger, source event.Source, at time.Time, level float
 			t.pending = append(t.pending, f)
 		} else {
 			e.due = append(e.due, &due{notice: alarm(f), at: now.Add(e.current().Config.Mail.PictureWait)})
-			t.holdUntil = now.Add(holdOff(e.current().Config, t.cfg))
+			t.alarmed = now
 		}
 	}
 	e.firings = appendBounded(e.firings, f, historyMax)
@@ -67,17 +85,10 @@ func (e *Engine) fire(t *trigger, source event.Source, at time.Time, level float
 	return f, nil
 }
 
-func holdOff(c config.Config, t config.Trigger) time.Duration {
-	if t.HoldOff != nil {
-		return *t.HoldOff
-	}
-	return c.Mail.HoldOff
-}
-
 // endHoldOffs makes the summary of each hold-off that is over.
 func (e *Engine) endHoldOffs(now time.Time) {
 	for _, t := range e.triggers {
-		if len(t.pending) > 0 && !now.Before(t.holdUntil) {
+		if len(t.pending) > 0 && !now.Before(t.holdUntil(e.current().Config)) {
 			e.due = append(e.due, &due{notice: summary(t.pending), at: now})
 			t.pending = nil
 		}

@@ -9,6 +9,8 @@ import (
 	"watchpost/engine/ring"
 )
 
+const usageEvery = 2 * time.Second
+
 const eventImagesMax = 2000 // of one event; then it goes on without images
 
 // running is an event that is going on: its images are being kept.
@@ -126,12 +128,18 @@ func (e *Engine) keepFailed(err error) {
 	e.Log.Warn("images cannot be stored", "error", err)
 }
 
-// put has event.json written, now or at the next tick.
-func (e *Engine) put(r *running) {
+// state is what event.json is to say.
+func (r *running) state() event.Stored {
 	s := r.stored
 	if r.missing > 0 {
 		s.Missing = []string{fmt.Sprintf("%d images: %s", r.missing, r.reason)}
 	}
+	return s
+}
+
+// put has event.json written, now or at the next tick.
+func (e *Engine) put(r *running) {
+	s := r.state()
 	r.dirty = !e.keeping(func() {
 		if err := e.store.Put(s); err != nil {
 			e.keepFailed(err)
@@ -142,10 +150,16 @@ func (e *Engine) put(r *running) {
 }
 
 func (e *Engine) endEvents(now time.Time) {
+	cameraGone := e.camera.status().State != event.CameraOK // its motion does not end by itself
+	det := e.detector.now.Load()
 	for _, t := range e.triggers {
 		r := t.running
 		if r == nil {
 			continue
+		}
+		r.stored.Peak = max(r.stored.Peak, det.level(t.cfg.Name))
+		if r.moving && cameraGone {
+			r.moving, r.end = false, now.Add(extent(r.cfg.Post, r.cfg.Interval))
 		}
 		if !r.moving && !now.Before(r.end) {
 			e.keepImages()
@@ -162,23 +176,33 @@ func (e *Engine) endEvents(now time.Time) {
 	}
 }
 
-// closeEvents ends what is going on, when the program or the trigger ends.
-func (e *Engine) closeEvents(why string) {
-	for _, t := range e.triggers {
-		r := t.running
-		if r == nil {
-			continue
-		}
-		s := r.stored
-		if s.End.IsZero() {
-			s.End = e.Clock.Now().In(e.zone)
-			s.Missing = []string{"the rest: " + why}
-		}
-		e.keeper <- func() {
-			if err := e.store.Put(s); err != nil {
-				e.keepFailed(err)
-			}
-		}
-		t.running = nil
+// closeEvent ends what is going on, when the program or the trigger ends.
+func (e *Engine) closeEvent(t *trigger, why string) {
+	r := t.running
+	if r == nil {
+		return
 	}
+	s := r.state()
+	if s.End.IsZero() {
+		s.End = e.Clock.Now().In(e.zone)
+		s.Missing = append(s.Missing, "the rest: "+why)
+	}
+	e.unwritten = append(e.unwritten, func() {
+		if err := e.store.Put(s); err != nil {
+			e.keepFailed(err)
+		}
+	})
+	t.running = nil
+}
+
+// measureStore has the keeper look at the disk now and then: it may be slow.
+func (e *Engine) measureStore(now time.Time) {
+	if now.Before(e.usageAt) {
+		return
+	}
+	e.usageAt = now.Add(usageEvery)
+	e.keeping(func() {
+		u := e.store.Usage()
+		e.used.Store(&u)
+	})
 }

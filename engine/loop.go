@@ -13,6 +13,9 @@ import (
 type loop struct {
 	zone       *time.Location
 	triggers   []*trigger
+	usageAt    time.Time             // when the keeper looks at the disk again
+	unwritten  []func()              // ends of events for which the keeper had no room
+	composeAt  time.Time             // after a failure nothing is composed before that
 	mails      map[string]event.Mail // what the spool holds, by id
 	byFiring   map[uint64]string     // open firing to its mail
 	due        []*due                // notices to be composed
@@ -37,20 +40,30 @@ func (l *loop) init() {
 
 // trigger is one trigger as it runs.
 type trigger struct {
-	cfg       config.Trigger
-	why       string // why it cannot run; empty where it can
-	running   *running
-	holdUntil time.Time      // monotonic; until then firings wait for the summary
-	pending   []event.Firing // those
-	last      time.Time
+	cfg     config.Trigger
+	why     string // why it cannot run; empty where it can
+	active  bool   // its source says so now
+	running *running
+	alarmed time.Time      // monotonic moment of the firing that began the last hold-off
+	pending []event.Firing // firings that wait for the hold-off's end
+	last    time.Time
+}
+
+// holdUntil is when the hold-off ends, by the configuration in force.
+func (t *trigger) holdUntil(c config.Config) time.Time {
+	off := c.Mail.HoldOff
+	if t.cfg.HoldOff != nil {
+		off = *t.cfg.HoldOff
+	}
+	return t.alarmed.Add(off)
 }
 
 // unaccepted is a firing that is not counted yet since its record could not be written.
 type unaccepted struct {
-	trigger string
-	source  event.Source
-	at      time.Time
-	level   float64
+	t      *trigger
+	source event.Source
+	at     time.Time
+	level  float64
 }
 
 const unacceptedMax = 256
@@ -89,17 +102,16 @@ func (e *Engine) run(ctx context.Context) error {
 }
 
 func (e *Engine) ticked(now time.Time) {
-	if waiting := e.unaccepted; len(waiting) > 0 {
-		e.unaccepted = nil
-		for _, u := range waiting {
-			e.fireOrWait(u)
-		}
+	e.acceptWaiting()
+	for len(e.unwritten) > 0 && e.keeping(e.unwritten[0]) {
+		e.unwritten = e.unwritten[1:]
 	}
 	e.endEvents(now)
 	e.endHoldOffs(now)
 	e.compose(now)
 	e.settle()
 	e.measure(now)
+	e.measureStore(now)
 	e.publishStatus(now)
 }
 
@@ -109,18 +121,13 @@ func (e *Engine) signalled(s signal) {
 	if t == nil {
 		return
 	}
-	if t.running != nil {
-		t.running.moving = s.started
-		t.running.stored.Peak = max(t.running.stored.Peak, s.level)
-		if !s.started {
-			t.running.end = time.Now().Add(extent(t.cfg.Post, t.cfg.Interval))
-		}
+	t.active = s.started
+	if r := t.running; r != nil && !s.started {
+		r.moving = false
+		r.end = time.Now().Add(extent(r.cfg.Post, r.cfg.Interval))
 	}
 	if s.started {
-		e.fireOrWait(unaccepted{trigger: t.cfg.Name, source: t.cfg.Source, at: s.at, level: s.level})
-		if t.running != nil {
-			t.running.moving = true
-		}
+		e.fireOrWait(unaccepted{t: t, source: t.cfg.Source, at: s.at, level: s.level})
 	}
 }
 

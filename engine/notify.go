@@ -17,6 +17,7 @@ type due struct {
 	notice  event.Notice
 	at      time.Time // monotonic
 	working bool      // with the composer
+	late    bool      // taken up after a restart: the image buffer knows nothing of it
 	reply   chan<- error
 }
 
@@ -29,13 +30,13 @@ type composed struct {
 // compose hands the notices whose moment has come to the composer.
 func (e *Engine) compose(now time.Time) {
 	for _, d := range e.due {
-		if d.working || now.Before(d.at) {
+		if d.working || now.Before(d.at) || d.reply == nil && now.Before(e.composeAt) {
 			continue
 		}
 		select {
 		case e.jobs <- func(ctx context.Context) {
 			n := d.notice
-			e.illustrate(&n)
+			e.illustrate(&n, d.late)
 			c := composed{d, e.Outbox.Submit(ctx, n)}
 			select {
 			case e.composed <- c:
@@ -51,35 +52,28 @@ func (e *Engine) compose(now time.Time) {
 
 func (e *Engine) wasComposed(c composed) {
 	c.d.working = false
-	if c.err != nil && c.d.reply == nil {
-		c.d.at = time.Now().Add(retrySoon)
-		e.notice("compose", "notifications wait: "+c.err.Error())
-		return
-	}
-	if c.err == nil {
-		e.notice("compose", "")
-	}
-	if c.d.reply != nil {
-		c.d.reply <- c.err
-	}
 	e.due = slices.DeleteFunc(e.due, func(d *due) bool { return d == c.d })
-}
-
-// composeNow gives every waiting notice another try, since what stood in its way may be gone.
-func (e *Engine) composeNow() {
-	for _, d := range e.due {
-		if len(d.notice.Firings) > 0 && e.notices["compose"] != "" {
-			d.at = time.Now()
-		}
+	switch {
+	case c.d.reply != nil:
+		c.d.reply <- c.err
+	case c.err != nil: // it goes to the end, and all of them wait a moment
+		e.due = append(e.due, c.d)
+		e.composeAt = time.Now().Add(retrySoon)
+		e.notice("compose", "notifications wait: "+c.err.Error())
+	default:
+		e.notice("compose", "")
 	}
 }
 
 // illustrate puts the best images into a notice: for an alarm the one with the
 // most motion since the trigger, for a summary that of some of its events.
-func (e *Engine) illustrate(n *event.Notice) {
+func (e *Engine) illustrate(n *event.Notice, late bool) {
 	switch n.Kind {
 	case event.Alarm:
-		if im, ok := e.bestSince(n.At); ok {
+		// The event's own images are its longer memory: a notice that waited must
+		// not take a later event's picture from the buffer.
+		window := e.current().Config.Mail.PictureWait + time.Second
+		if im, ok := e.bestSince(n.At, window); ok && !late {
 			n.Images = []event.Image{im}
 		} else if im, ok := e.store.Best(n.Event); ok {
 			n.Images = []event.Image{im}
@@ -108,11 +102,11 @@ func (e *Engine) illustrate(n *event.Notice) {
 	}
 }
 
-// bestSince returns the image of the ring with the most motion from the trigger on.
-func (e *Engine) bestSince(at time.Time) (best event.Image, ok bool) {
+// bestSince returns the image of the ring with the most motion in the window from the trigger on.
+func (e *Engine) bestSince(at time.Time, window time.Duration) (best event.Image, ok bool) {
 	images, _ := e.ring.After(0)
 	for _, im := range images {
-		if d := im.At.Sub(at); d >= 0 && d < time.Minute && (!ok || im.Level > best.Level) {
+		if d := im.At.Sub(at); d >= 0 && d <= window && (!ok || im.Level > best.Level) {
 			best, ok = im.Image, true
 		}
 	}
@@ -146,10 +140,12 @@ func (e *Engine) settle() {
 		id := e.toSettle[0]
 		m := e.mails[id]
 		if m.Settled() {
-			if err := e.journal.Settle(journal.Outcome{Mail: id, Disposition: m.Disposition(), Firings: m.Firings}); err != nil {
-				e.notice("journal", "the outcome of mails cannot be recorded: "+err.Error())
+			fresh, err := e.journal.Settle(journal.Outcome{Mail: id, Disposition: m.Disposition(), Firings: m.Firings})
+			if err != nil {
+				e.notice("outcome", "the outcome of mails cannot be recorded: "+err.Error()+": free some space or check the disk")
 				return
 			}
+			e.notice("outcome", "")
 			select {
 			case e.jobs <- func(context.Context) {
 				if err := e.Outbox.Settle(id); err != nil {
@@ -159,7 +155,9 @@ func (e *Engine) settle() {
 			default:
 				return
 			}
-			e.Log.Info("mail settled", "mail", id, "outcome", m.Disposition(), "attempts", m.Attempts)
+			if fresh {
+				e.Log.Info("mail settled", "mail", id, "outcome", m.Disposition(), "attempts", m.Attempts)
+			}
 			delete(e.mails, id)
 			for _, seq := range m.Firings {
 				delete(e.byFiring, seq)
@@ -182,16 +180,12 @@ func (e *Engine) disposition(seq uint64) event.Disposition {
 func (e *Engine) recover() {
 	for _, m := range e.Outbox.Mails() {
 		e.mailChanged(m)
-	}
-	now, wall := time.Now(), e.Clock.Now()
-	for _, t := range e.triggers {
-		off := holdOff(e.current().Config, t.cfg)
-		if last := e.journal.LastAlarm(t.cfg.Name); !last.IsZero() {
-			if left := last.Add(off).Sub(wall); left > 0 {
-				t.holdUntil = now.Add(min(left, off)) // the clock may have jumped back
-			}
+		for _, seq := range m.Firings {
+			e.journal.AtLeast(seq + 1)
 		}
 	}
+	e.journal.AtLeast(e.store.LastSeq() + 1)
+	now := time.Now()
 	for _, f := range e.journal.Tail() {
 		f.At = f.At.In(e.zone)
 		e.firings = appendBounded(e.firings, f, historyMax)
@@ -207,7 +201,7 @@ func (e *Engine) recover() {
 		case !f.HeldOff:
 			n := alarm(f)
 			n.Notes = []string{"This mail was composed after a restart: the program was stopped, or the power was cut, right after the trigger."}
-			e.due = append(e.due, &due{notice: n, at: now})
+			e.due = append(e.due, &due{notice: n, at: now, late: true})
 		case t != nil:
 			t.pending = append(t.pending, f)
 		default:
@@ -223,7 +217,6 @@ func (e *Engine) recover() {
 func (e *Engine) testMail(reply chan<- error) string {
 	at := e.Clock.Now().In(e.zone)
 	id := fmt.Sprintf("test-%d", at.UnixNano())
-	e.detector.want.Store(true)
 	d := &due{notice: event.Notice{ID: id, Kind: event.Test, At: at}, at: time.Now(), reply: reply}
 	e.due = append(e.due, d)
 	e.compose(time.Now())

@@ -5,14 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"reflect"
 	"time"
 
 	"watchpost/engine/config"
 	"watchpost/engine/event"
 )
 
-const filePoll = 2 * time.Second
+const filePoll = time.Second
 
 // adopt puts a configuration in force and restarts only what changed. It runs
 // in the loop's goroutine, or before it.
@@ -33,41 +32,53 @@ func (e *Engine) adopt(l config.Loaded, findings []config.Finding) {
 	}
 	e.camera.use(c.Camera)
 	var triggers []*trigger
-	var motionBefore, motionNow []config.Trigger
-	for _, old := range e.triggers {
-		motionBefore = append(motionBefore, old.cfg)
-	}
 	for _, cfg := range c.Triggers {
 		t := e.trigger(cfg.Name)
 		if t == nil {
-			t = &trigger{}
+			t = &trigger{alarmed: e.lastAlarm(cfg)}
 		}
 		t.cfg, t.why = cfg, unavailable(cfg)
-		triggers, motionNow = append(triggers, t), append(motionNow, cfg)
+		triggers = append(triggers, t)
 	}
 	gone := e.triggers
 	e.triggers = triggers
+	e.acceptWaiting()
 	for _, t := range gone {
 		if e.trigger(t.cfg.Name) != t {
 			e.retire(t)
 		}
 	}
-	if e.detector.now.Load() == nil || !reflect.DeepEqual(motionBefore, motionNow) {
-		e.detector.now.Store(newDetection(c.Triggers))
+	if d := newDetection(c.Triggers); !d.same(e.detector.now.Load()) {
+		e.detector.now.Store(d)
 	}
 	e.store.Limit(c.Storage.MaxBytes, c.Storage.MaxAge)
 	e.Outbox.Configure(c, l.Secrets, e.zone)
-	e.composeNow()
+	e.composeAt = time.Time{} // what stood in the way of composing may be gone
+	e.notice("storage", "")
+	e.notice("file", "")
+	if e.DirectoryOf != nil {
+		if dir := e.DirectoryOf(c); dir != e.Directory {
+			e.notice("storage", fmt.Sprintf("storage.directory is %s from the next start on; what waits in %s is not moved: let the queue run empty first, or move the folder", dir, e.Directory))
+		}
+	}
+}
+
+// lastAlarm is the monotonic moment at which a trigger's hold-off began, as far as the
+// journal and a clock that may have jumped can tell.
+func (e *Engine) lastAlarm(t config.Trigger) time.Time {
+	at := e.journal.LastAlarm(t.Name)
+	if at.IsZero() {
+		return time.Time{}
+	}
+	return time.Now().Add(-max(0, e.Clock.Now().Sub(at)))
 }
 
 // retire ends what a removed trigger was about; nothing of it is lost.
 func (e *Engine) retire(t *trigger) {
-	keep := e.triggers
-	e.triggers = []*trigger{t}
-	e.closeEvents("the trigger was removed during the event")
-	e.triggers = keep
+	e.closeEvent(t, "the trigger was removed during the event")
 	if len(t.pending) > 0 {
 		e.due = append(e.due, &due{notice: summary(t.pending), at: time.Now()})
+		t.pending = nil
 	}
 }
 
@@ -88,6 +99,11 @@ func (e *Engine) Apply(ctx context.Context, revision string, changes []config.Ch
 		return e.view(), nil, config.ErrConflict
 	}
 	l, err := e.File.Save(changes)
+	if errors.Is(err, config.ErrConflict) { // edited by hand since it was read: now it is read
+		if rerr := e.reload(ctx); rerr != nil {
+			err = errors.Join(err, rerr)
+		}
+	}
 	if err != nil {
 		return e.view(), l.Findings, err
 	}
@@ -123,18 +139,28 @@ func (e *Engine) inForce(ctx context.Context, l config.Loaded) (config.Settings,
 func (e *Engine) Reload(ctx context.Context) error {
 	e.applyMu.Lock()
 	defer e.applyMu.Unlock()
+	return e.reload(ctx)
+}
+
+func (e *Engine) reload(ctx context.Context) error {
 	l, err := e.File.Load()
 	if err != nil {
 		return err
 	}
+	if st, err := os.Stat(e.File.Path()); (err != nil || st.Size() == 0) && len(e.current().Config.Triggers) > 0 {
+		// Missing is a valid configuration at a start; here it is an accident.
+		return e.do(ctx, func() {
+			e.notice("file", "the configuration file "+e.File.Path()+" is gone or empty: what was in force goes on; put it back, or restart for a box without a configuration")
+		})
+	}
 	for _, f := range l.Findings {
 		if f.Level == config.Error {
 			e.Log.Warn("the changed configuration was not accepted", "finding", f.String())
-			return e.do(ctx, func() {
-				e.settingsMu.Lock()
-				defer e.settingsMu.Unlock()
-				e.findings = l.Findings
-			})
+			e.settingsMu.Lock()
+			defer e.settingsMu.Unlock()
+			e.findings = l.Findings
+			e.settings.Revision = l.Revision // a change is made on the file as it is
+			return nil
 		}
 	}
 	if l.Revision == e.current().Revision && len(e.currentFindings()) == 0 {
@@ -150,32 +176,25 @@ func (e *Engine) currentFindings() []config.Finding {
 	return e.findings
 }
 
-// watchFile reloads the configuration when its file changes.
+// watchFile reloads the configuration when one of its files has changed and is
+// the same at two looks: an editor may be in the middle of writing it.
 func (e *Engine) watchFile(ctx context.Context) error {
-	if e.File.Path() == "" {
-		return nil
-	}
-	stamp := func() string {
-		st, err := os.Stat(e.File.Path())
-		if err != nil {
-			return ""
-		}
-		return fmt.Sprint(st.ModTime().UnixNano(), st.Size())
-	}
-	last := stamp()
 	t := time.NewTicker(filePoll)
 	defer t.Stop()
+	read, last := e.Options.Stamp, ""
 	for {
+		s := e.File.Stamp()
+		if s == last && s != read {
+			read = s
+			if err := e.Reload(ctx); err != nil && ctx.Err() == nil {
+				e.Log.Warn("the changed configuration was not read", "error", err)
+			}
+		}
+		last = s
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-t.C:
-		}
-		if s := stamp(); s != last {
-			last = s
-			if err := e.Reload(ctx); err != nil && !errors.Is(err, context.Canceled) {
-				e.Log.Warn("the changed configuration was not read", "error", err)
-			}
 		}
 	}
 }

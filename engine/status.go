@@ -19,9 +19,6 @@ import (
 
 const publishEvery = 250 * time.Millisecond
 
-// clockFloor is a moment before which a clock is taken as not set: this version did not exist then.
-var clockFloor = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-
 // measure keeps the frame rate, counted over the last seconds.
 func (e *Engine) measure(now time.Time) {
 	if e.fpsAt.IsZero() {
@@ -59,8 +56,8 @@ func (e *Engine) status() event.Status {
 	l := e.current()
 	now := e.Clock.Now().In(e.zone)
 	s := event.Status{State: "armed", Site: l.Config.Site.Name, Version: e.Version, Mode: e.Mode, Demo: e.Demo,
-		Revision: l.Revision, Camera: e.camera.status(), Storage: e.store.Usage(),
-		Clock:    event.Clock{Time: now, Zone: zoneName(e.zone, now), Set: now.After(clockFloor)},
+		Revision: l.Revision, Camera: e.camera.status(), Storage: *e.used.Load(),
+		Clock:    event.Clock{Time: now, Zone: zoneName(e.zone, now), Set: now.After(event.ClockFloor)},
 		Triggers: []event.Trigger{}, Problems: []string{}}
 	s.Camera.FPS = float64(int(e.fps*10+0.5)) / 10
 	if s.Camera.State != event.CameraOK {
@@ -70,7 +67,9 @@ func (e *Engine) status() event.Status {
 		s.Inbox = e.Inbox()
 	}
 	for _, f := range e.currentFindings() {
-		s.Findings = append(s.Findings, f.String())
+		if f.Level == config.Error {
+			s.Findings = append(s.Findings, f.String())
+		}
 	}
 	if len(l.Config.Triggers) == 0 || !config.MailConfigured(l.Config) {
 		s.State = "setup"
@@ -103,7 +102,7 @@ func (e *Engine) triggerStatus(t *trigger, now time.Time, a event.Account, det *
 	if t.cfg.Source == event.Motion && t.why == "" {
 		ts.Level, ts.Fires = det.level(t.cfg.Name), fires(t.cfg)
 	}
-	switch left := time.Until(t.holdUntil); {
+	switch left := time.Until(t.holdUntil(e.current().Config)); {
 	case t.why != "":
 		ts.State, ts.Why = event.Unavailable, t.why
 	case !schedule.Active(t.cfg.Active, now):
@@ -162,11 +161,12 @@ func (e *Engine) problems(s event.Status) []string {
 		p = append(p, *text)
 	}
 	p = append(p, e.Outbox.Problems()...)
+	p = append(p, e.Known...)
 	for _, name := range slices.Sorted(maps.Keys(e.notices)) {
 		p = append(p, e.notices[name])
 	}
-	if len(s.Findings) > 0 {
-		p = append(p, "configuration: it was not accepted and an earlier one is in force: "+s.Findings[0])
+	for i := range p {
+		p[i] = strings.Join(strings.Fields(p[i]), " ") // an error's own line breaks
 	}
 	return p
 }
@@ -184,6 +184,7 @@ func (e *Engine) Watch(ctx context.Context) (event.Snapshot, <-chan event.Event,
 	err := e.do(ctx, func() {
 		snap = event.Snapshot{Status: e.status(), Firings: slices.Clone(e.firings), Mails: slices.Clone(e.recent)}
 		sub = e.hub.subscribe()
+		e.published = nil // what changes after this snapshot is a change for the new one
 	})
 	if err != nil {
 		return snap, nil, err

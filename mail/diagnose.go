@@ -42,7 +42,7 @@ func diagnose(ctx context.Context, c config.Config, secrets config.Secrets, host
 		}
 		to, needs = append(to, a), needs || needsUTF8
 	}
-	t.greeting = min(t.greeting, 30*time.Second) // a person waits
+	t.greeting = t.firstGreeting
 	s, f := open(ctx, setup{config: c, secrets: secrets}, host, t, step)
 	if f != nil {
 		return false

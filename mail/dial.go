@@ -17,15 +17,17 @@ import (
 type timeouts struct {
 	lookup, connect, handshake       time.Duration
 	greeting, command, data, dot     time.Duration
+	firstGreeting                    time.Duration // where a person waits, or nothing is known of the server yet
 	block                            time.Duration // one write of the mail's text
+	stop                             time.Duration // the final dot's reply, once the program is to end
 	quit                             time.Duration
 	networkRetry, slowRetry, account []time.Duration
 }
 
 var defaultTimeouts = timeouts{
 	lookup: 10 * time.Second, connect: 8 * time.Second, handshake: 30 * time.Second,
-	greeting: 5 * time.Minute, command: 5 * time.Minute, data: 2 * time.Minute, dot: 10 * time.Minute,
-	block: 3 * time.Minute, quit: 5 * time.Second,
+	greeting: 5 * time.Minute, firstGreeting: 30 * time.Second, command: 5 * time.Minute, data: 2 * time.Minute, dot: 10 * time.Minute,
+	block: 3 * time.Minute, stop: 10 * time.Second, quit: 5 * time.Second,
 	networkRetry: []time.Duration{5 * time.Second, 15 * time.Second, 30 * time.Second, time.Minute,
 		2 * time.Minute, 5 * time.Minute, 10 * time.Minute, 15 * time.Minute},
 	slowRetry: []time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute, 30 * time.Minute},

@@ -6,5 +6,5 @@
 // becomes of each recipient is kept beside them in a file of its own.
 //
 // It knows no trigger logic, no camera and no screen. Open starts nothing:
-// Outbox.Run owns the goroutines, one that sends and one that tells the Listener.
+// Outbox.Run is the one goroutine that sends.
 package mail

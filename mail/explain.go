@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -20,7 +21,7 @@ func explain(f *fault) (verdict, do string) {
 	if f.code != 0 {
 		return explainReply(f)
 	}
-	if v, d := explainLocal(f.err); v != "" {
+	if v, d := explainLocal(f); v != "" {
 		return v, d
 	}
 	if f.step == "lookup" {
@@ -33,8 +34,8 @@ func explain(f *fault) (verdict, do string) {
 }
 
 // explainLocal is for what this program itself refuses.
-func explainLocal(err error) (verdict, do string) {
-	switch {
+func explainLocal(f *fault) (verdict, do string) {
+	switch err := f.err; {
 	case errors.Is(err, errNoStartTLS):
 		return "The server does not offer STARTTLS on this port, so nothing was sent in clear",
 			"Use port 465 with TLS or port 587; only for a relay in your own network without password choose security none."
@@ -51,14 +52,14 @@ func explainLocal(err error) (verdict, do string) {
 	case errors.Is(err, errNoSMTPUTF8):
 		return "The server does not take addresses with letters beyond ASCII before the @ (SMTPUTF8)", "Use an address in plain ASCII."
 	case errors.Is(err, errDamagedSpool):
-		return "The mail's file in the spool is damaged, so it was not sent", "Check the disk; a restart sets the file aside and composes the mail anew."
+		return "The mail's file in the spool is damaged, so it was not sent", "Check the disk. A restart sets the file aside and composes a trigger's mail anew; send a test mail again yourself, and drop this one."
 	case errors.Is(err, errUnknownWord):
 		return "A setting has a value that this version does not know", "Check the security, authentication and pin of the mail settings."
 	case errors.Is(err, errReplyTooLong):
 		return "The server's reply has no end, so the connection was closed", "Check that server and port are those of a mail server."
 	case errors.Is(err, ErrNotConfigured):
 		return "Mail is not configured", "Enter the server, the reply address and a destination."
-	case errors.Is(err, os.ErrPermission) || errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.EIO):
+	case f.kind == local:
 		return "The mail's file in the spool cannot be read", "Check the disk and the permissions of the spool."
 	}
 	return "", ""
@@ -110,6 +111,8 @@ func explainLine(f *fault) (verdict, do string) {
 		return "Nothing listens on this port of the server (connection refused)", "Check server and port: 587 or 465 for providers, 25 for a relay."
 	case errors.Is(f.err, syscall.ENETUNREACH), errors.Is(f.err, syscall.EHOSTUNREACH), errors.Is(f.err, syscall.EADDRNOTAVAIL):
 		return "There is no route to the server", "Check the network cable, the address and the gateway of this box."
+	case errors.Is(f.err, os.ErrPermission): // EACCES, EPERM
+		return "This box itself forbids the connection", "Check the firewall and the routes of this box, and what the service is allowed."
 	case f.step == "tcp" && timeout:
 		do = "Check server and port; a firewall or provider may block it."
 		if strings.HasSuffix(f.target, ":25") {
@@ -133,54 +136,112 @@ func explainLine(f *fault) (verdict, do string) {
 	return "The connection failed: " + f.text, "It is tried again; check the line if it lasts."
 }
 
-// replyWords knows what providers say. The first entry that matches wins: step
-// ("" any), code (0 any; 4 and 5 the class), and a part of the text in lower case.
-var replyWords = []struct {
-	step        string
-	code        int
-	part        string
+// replyWord is how servers say something.
+type replyWord struct {
+	steps       string // alternatives, as in event.Step; "": any
+	code        int    // 0: any; 4 and 5: the class
+	parts       string // alternatives, in lower case; "": any text
+	account     bool   // it is about the account or the box and so about every mail, not this one
 	verdict, do string
-}{
-	{"auth", 535, "5.7.139", "The tenant has switched off sign-in by password for mail (Microsoft)", "Ask its administrator to allow authenticated SMTP for this account, or use a relay."},
-	{"auth", 0, "application-specific password", "Google wants an app password", "Make one in the Google account (Security, App passwords) and enter its 16 letters as the password."},
-	{"auth", 535, "5.7.8", "User name or password is wrong, or the provider wants an app password", "Check both; Gmail, Yahoo and others need an app password, not the one for their web page."},
-	{"auth", 534, "", "The provider wants another way to sign in", "Use an app password made at the provider; its own words say where."},
-	{"auth", 535, "", "The server refused user name or password", "Check both; some providers need an app password."},
-	{"auth", 4, "", "The server cannot check passwords just now", "It is tried again, slowly."},
-	{"auth", 5, "", "The server refused to authenticate", "Check user name, password and authentication."},
-	{"tls", 0, "", "The server refuses to start TLS", "Try again later, or port 465 with TLS."},
-	{"ehlo", 5, "", "The server refuses this box", "Its words say why: often the address is on a block list, or only known hosts may send."},
-	{"mail", 0, "authentication required", "The server wants a user name and password", "Enter the account's user name and password."},
-	{"", 530, "starttls", "The server wants an encrypted connection", "Choose security auto or starttls."},
-	{"", 530, "", "The server wants a user name and password", "Enter the account's user name and password."},
-	{"", 550, "5.7.60", "The account may not send as this reply address (Microsoft)", "Use the account's own address as reply address."},
-	{"mail", 552, "", "The mail is too large for the server", "Choose fewer or smaller images."},
-	{"mail", 5, "", "The server refused the reply address as sender", "Use the address that the provider issued for this account."},
-	{"", 0, "greylist", "The server wants the mail again later (greylisting)", "Nothing: it is tried again."},
-	{"", 450, "4.2.0", "The server wants the mail again later", "Nothing: it is tried again."},
-	{"", 0, "relay", "The server does not pass mail on to this destination (relaying denied)", "Enter user name and password, or use the server of the destination's provider."},
-	{"", 452, "4.2.2", "The destination's mailbox is full", "Tell its owner."},
-	{"", 552, "5.2.2", "The destination's mailbox is full", "Tell its owner."},
-	{"", 0, "quota", "A quota is reached", "Wait, or send fewer notifications; the server's words say which."},
-	{"", 0, "5.4.5", "The account's daily limit is reached", "Wait a day, or send fewer notifications (hold-off)."},
-	{"rcpt", 0, "5.1.1", "The destination's mailbox is not known", "Check the spelling of the destination."},
-	{"rcpt", 550, "", "The destination was refused", "Check its spelling; the server's words say more."},
-	{"rcpt", 553, "", "The destination is not an address the server takes", "Check its spelling."},
-	{"", 0, "spam", "The server takes the mail for spam", "Use the provider's own address as reply address, and its server."},
-	{"", 421, "", "The server is closing for now", "It is tried again, slowly."},
-	{"", 451, "", "The server has a passing trouble", "Nothing: it is tried again."},
-	{"", 452, "", "The server is short of room", "Nothing: it is tried again."},
-	{"data", 5, "", "The server refused the mail after reading it", "Its words say why; retry after changing what they name."},
-	{"", 4, "", "The server refuses for now", "Nothing: it is tried again."},
-	{"", 5, "", "The server refuses", "Its words say why; retry after changing what they name."},
+}
+
+const (
+	mailed       = "mail|rcpt|data"
+	listed       = "The address from which this box sends, or its network's, is on a block list"
+	useProvider  = "Use the provider's submission port (587 or 465) with a login; or have the address taken off the list that the server names."
+	listNames    = "spamhaus|spamcop|barracudacentral|sorbs|uceprotect|dnsbl|blacklist|black list|blocklist|block list|blocked using|banned sending ip"
+	mailboxFull  = "The destination's mailbox is full"
+	notSender    = "The account may not send as this reply address"
+	ownAddress   = "Use the account's own address as reply address."
+	enterAccount = "Enter the account's user name and password."
+)
+
+// replyWords knows what providers say; the first entry that matches wins. What
+// the text says comes first, then what step and code alone allow to guess.
+var replyWords = []replyWord{
+	{"auth", 0, "5.7.139", false, "The tenant has switched off sign-in by password for mail (Microsoft)", "Ask its administrator to allow authenticated SMTP for this account, or use a relay."},
+	{"auth", 0, "application-specific password", false, "Google wants an app password", "Make one in the Google account (Security, App passwords) and enter its 16 letters as the password."},
+	{"auth", 0, "5.7.14", false, "Google wants a sign-in by its web page first", "Sign in there as this account; or make an app password and enter it."},
+	{"auth", 535, "5.7.8", false, "User name or password is wrong, or the provider wants an app password", "Check both; Gmail, Yahoo and others need an app password, not the one for their web page."},
+	{"", 0, "greylist|graylist", false, "The server wants the mail again later (greylisting)", "Nothing: it is tried again."},
+	{"mail|rcpt", 0, listNames, true, listed, useProvider},
+	{"", 0, listNames, false, listed, useProvider},
+	{mailed, 0, "5.4.5|5.1.90|submissionquotaexceeded|daily user sending|sending limit|send limit", true, "The account's daily limit is reached", "It goes on by itself when the provider lifts the limit, mostly after a day; send fewer notifications (hold-off)."},
+	{"", 0, "concurrent connections|sender thread limit", false, "The account has too many connections at a time", "Nothing: it is tried again; check what else sends with this account."},
+	{mailed, 0, "starttls", false, "The server wants an encrypted connection", "Choose security auto or starttls."},
+	{mailed, 5, "5.7.57|authentication required|authentication is required|not authenticated to send", true, "The server wants a user name and password", enterAccount},
+	{mailed, 0, "5.7.60|sendasdenied", false, notSender + " (Microsoft)", ownAddress},
+	{mailed, 0, "not owned by user", false, notSender, ownAddress},
+	{mailed, 0, "sender address rejected", false, "The server refused the reply address as sender", "Use the address that the provider issued for this account."},
+	{mailed, 0, "5.7.25|cannot find your hostname|cannot find your reverse|ptr record|reverse dns", false, "The server takes no mail from an address without a name (reverse DNS)", "Use the provider's submission port (587 or 465) with a login."},
+	{mailed, 0, "client host rejected", true, "The server refuses the address from which this box sends", "Use the provider's submission port (587 or 465) with a login."},
+	{mailed, 0, "5.7.26|5.7.515|dmarc", false, "The domain of the reply address does not vouch for this server (SPF, DKIM, DMARC)", "Use the server and login of the reply address's own provider."},
+	{mailed, 0, "4.2.2|5.2.2|mailbox full|mailbox is full|over quota|overquota", false, mailboxFull, "Tell its owner."},
+	{mailed, 0, "5.3.4|message size|too large|too big", false, "The mail is too large for the server", "Choose fewer or smaller images."},
+	{mailed, 4, "4.5.3|too many recipients", false, "The server takes no more destinations at a time", "Nothing: the others get the mail on the next attempt."},
+	{"rcpt|data", 0, "5.1.1|user unknown|unknown user|no such user|not listed", false, "The destination's mailbox is not known", "Check the spelling of the destination."},
+	{mailed, 0, "spam|unsolicited", false, "The server takes the mail for spam", "Use the provider's own address as reply address, and its server."},
+	{mailed, 0, "relay", false, "The server does not pass mail on to this destination (relaying denied)", "Enter user name and password, or use the server of the destination's provider."},
+	{"ehlo|" + mailed, 0, "blocked|listed", false, listed, useProvider},
+	{mailed, 0, "quota", false, "A quota is reached", "Wait, or send fewer notifications; the server's words say which."},
+
+	{"auth", 534, "", false, "The provider wants another way to sign in", "Use an app password made at the provider; its own words say where."},
+	{"auth", 535, "", false, "The server refused user name or password", "Check both; some providers need an app password."},
+	{"auth", 421, "", false, "The server wants no sign-in just now", "It is tried again, slowly."},
+	{"auth", 4, "", false, "The server cannot check passwords just now", "It is tried again, slowly."},
+	{"auth", 5, "", false, "The server refused to authenticate", "Check user name, password and authentication."},
+	{"tls", 0, "", false, "The server refuses to start TLS", "Try again later, or port 465 with TLS."},
+	{"ehlo", 5, "", false, "The server refuses this box", "Its words say why: often the address is on a block list, or only known hosts may send."},
+	{"", 530, "", false, "The server wants a user name and password", enterAccount},
+	{"", 534, "", false, "The server wants another way to sign in", "Use an app password made at the provider; its own words say where."},
+	{"", 535, "", false, "The server wants a user name and password", enterAccount},
+	{"", 538, "", false, "The server wants an encrypted connection", "Choose security auto or starttls."},
+	{"mail", 552, "", false, "The mail is too large for the server", "Choose fewer or smaller images."},
+	{"mail", 5, "", false, "The server refused the reply address as sender", "Use the address that the provider issued for this account."},
+	{"rcpt", 552, "", false, mailboxFull, "Tell its owner."},
+	{"rcpt", 550, "", false, "The destination was refused", "Check its spelling; the server's words say more."},
+	{"rcpt", 553, "", false, "The destination is not an address the server takes", "Check its spelling."},
+	{"", 450, "4.2.0", false, "The server wants the mail again later", "Nothing: it is tried again."},
+	{"", 421, "", false, "The server is closing for now", "It is tried again, slowly."},
+	{"", 451, "", false, "The server has a passing trouble", "Nothing: it is tried again."},
+	{"", 452, "", false, "The server is short of room", "Nothing: it is tried again."},
+	{"data", 5, "", false, "The server refused the mail after reading it", "Its words say why; retry after changing what they name."},
+	{"", 4, "", false, "The server refuses for now", "Nothing: it is tried again."},
+	{"", 5, "", false, "The server refuses", "Its words say why; retry after changing what they name."},
 }
 
 func explainReply(f *fault) (verdict, do string) {
-	text := strings.ToLower(f.text)
-	for _, w := range replyWords {
-		if (w.step == "" || w.step == f.step) && (w.code == 0 || w.code == f.code || w.code == f.code/100) && strings.Contains(text, w.part) {
-			return w.verdict, w.do
-		}
+	if w := wordsFor(f); w != nil {
+		return w.verdict, w.do
 	}
 	return fmt.Sprintf("The server answered something unexpected: %d", f.code), "It is tried again; check server and port if it lasts."
+}
+
+// wordsFor returns the entry for a reply, nil if there is none.
+func wordsFor(f *fault) *replyWord {
+	for i := range replyWords {
+		w := &replyWords[i]
+		step := w.steps == "" || slices.Contains(strings.Split(w.steps, "|"), f.step)
+		code := w.code == 0 || w.code == f.code || w.code == f.code/100
+		if step && code && says(f.text, w.parts) {
+			return w
+		}
+	}
+	return nil
+}
+
+// says reports that text has one of the alternatives: an enhanced code (RFC 3463)
+// as a word, so that it is not found in an address; other words anywhere.
+func says(text, alternatives string) bool {
+	text = strings.ToLower(text)
+	words := strings.FieldsFunc(text, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '.')
+	})
+	for part := range strings.SplitSeq(alternatives, "|") {
+		isCode := part != "" && part[0] >= '0' && part[0] <= '9'
+		if isCode && slices.Contains(words, part) || !isCode && strings.Contains(text, part) {
+			return true
+		}
+	}
+	return false
 }

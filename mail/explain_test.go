@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -43,7 +44,26 @@ func TestExplainReplies(t *testing.T) {
 		{"data", 550, "5.4.5 Daily user sending limit exceeded", "daily limit"},
 		{"data", 554, "5.7.1 Message identified as SPAM", "spam"},
 		{"data", 421, "4.7.0 Try again later", "closing"},
-		{"ehlo", 554, "5.7.1 Service unavailable; Client host blocked using zen.example.test", "refuses this box"},
+		{"ehlo", 554, "5.7.1 Service unavailable; Client host blocked using zen.example.test", "on a block list"},
+		{"rcpt", 554, "5.7.1 Service unavailable; Client host [192.0.2.1] blocked using zen.spamhaus.org", "submission port"},
+		{"mail", 550, "5.7.1 Unfortunately, messages from [192.0.2.1] weren't sent. Part of their network is on our block list (S3150).", "on a block list"},
+		{"data", 554, "5.7.1 [192.0.2.1] blacklisted", "on a block list"},
+		{"rcpt", 550, "5.1.1 x@example.test... not listed in Domino Directory", "not known"},
+		{"rcpt", 450, "4.2.0 <x@example.test> greylisted, blocked for 300 s", "greylisting"},
+		{"mail", 550, "5.4.5 Daily user sending limit exceeded. For more information on Gmail", "daily limit"},
+		{"rcpt", 550, "5.4.5 Daily user sending limit exceeded", "daily limit"},
+		{"data", 550, "5.1.90 Your message can't be sent because you've reached your daily limit for message recipients", "daily limit"},
+		{"mail", 550, "5.7.1 You are not allowed to relay from 192.0.2.1", "relaying denied"},
+		{"rcpt", 550, "5.7.1 <relay3.example.net[192.0.2.1]>: Client host rejected: Access denied", "address from which"},
+		{"rcpt", 553, "5.7.1 <x@example.test>: Sender address rejected: not owned by user gate3", "may not send as"},
+		{"rcpt", 452, "4.5.3 Too many recipients", "no more destinations"},
+		{"rcpt", 452, "4.2.2 The email account that you tried to reach is over quota", "mailbox is full"},
+		{"rcpt", 450, "4.2.1 try later, 10.5.4.5", "for now"},
+		{"data", 550, "5.7.26 This mail has been blocked because the sender is unauthenticated", "SPF"},
+		{"data", 550, "5.7.1 [192.0.2.1] likely unsolicited mail, this message has been blocked", "spam"},
+		{"auth", 535, "5.7.0 account blocked", "refused user name or password"},
+		{"auth", 421, "4.7.0 too many login attempts", "no sign-in"},
+		{"mail", 451, "4.7.1 try later", "passing trouble"},
 		{"tls", 454, "4.7.0 TLS not available due to local problem", "TLS"},
 		{"rcpt", 999, "what", "unexpected"},
 	} {
@@ -71,6 +91,8 @@ func TestExplainLine(t *testing.T) {
 		{"lookup", "x.invalid", &net.DNSError{IsNotFound: true}, "no server named x.invalid"},
 		{"lookup", "x.example", &net.DNSError{IsTimeout: true}, "could not be looked up"},
 		{"data", "", errors.New("strange"), "strange"},
+		{"tcp", "192.0.2.1:25", &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.EACCES)}, "firewall"},
+		{"tcp", "192.0.2.1:25", &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.EPERM)}, "firewall"},
 	} {
 		verdict, do := explain(newFault(c.step, c.target, c.err))
 		if !strings.Contains(verdict+" "+do, c.words) {
@@ -164,6 +186,25 @@ func TestProtection(t *testing.T) {
 		if got != c.want || (err != nil) != c.refused {
 			t.Errorf("%+v: %v, %v", c, got, err)
 		}
+	}
+	for _, c := range []config.SMTP{{Port: 25, Pin: "x"}, {Port: 25, CAFile: "x", Auth: "none", Username: "u"}} {
+		if got, err := protection(c); got != startTLS || err != nil {
+			t.Errorf("%+v: %v, %v; what is to be checked must be", c, got, err)
+		}
+	}
+}
+
+// A pin or a CA file is looked at, whatever the rest says.
+func TestPinIsNeverIgnored(t *testing.T) {
+	conf, err := tlsConfig(config.SMTP{Pin: strings.Repeat("A", 43) + "="}, "x.example", false)
+	if err != nil || conf.VerifyConnection == nil {
+		t.Errorf("a pin is ignored: %v", err)
+	}
+	if _, err := tlsConfig(config.SMTP{CAFile: filepath.Join(t.TempDir(), "none")}, "x.example", false); !errors.Is(err, errBadCAFile) {
+		t.Errorf("a CA file is ignored: %v", err)
+	}
+	if conf, err := tlsConfig(config.SMTP{}, "x.example", false); err != nil || !conf.InsecureSkipVerify {
+		t.Errorf("opportunistic TLS verifies: %v", err)
 	}
 }
 

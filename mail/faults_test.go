@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -31,8 +32,12 @@ type faulty struct {
 	mu       sync.Mutex
 	script   map[string]string // by command: "", EHLO, MAIL, DOT …
 	commands []string
-	last     string // the last mail's bytes
+	last     string                                    // the last mail's bytes
+	onDot    func(body string) (reply string, ok bool) // before the script's DOT, if it is not nil
 }
+
+// silent in a script is a server that says nothing.
+const silent = "silent"
 
 func newFaulty(t *testing.T, script map[string]string) *faulty {
 	t.Helper()
@@ -76,7 +81,11 @@ func (f *faulty) serve(c net.Conn) {
 		if !ok {
 			reply = ordinary
 		}
-		if reply == "" {
+		switch reply {
+		case "":
+			return false
+		case silent:
+			r.WriteTo(io.Discard)
 			return false
 		}
 		_, err := c.Write([]byte(reply + "\r\n"))
@@ -109,7 +118,18 @@ func (f *faulty) serve(c net.Conn) {
 			f.mails.Add(1)
 			f.mu.Lock()
 			f.last = body.String()
+			onDot := f.onDot
 			f.mu.Unlock()
+			if onDot != nil {
+				if reply, judged := onDot(body.String()); judged {
+					if reply == "" {
+						return
+					}
+					_, err := c.Write([]byte(reply + "\r\n"))
+					ok = err == nil
+					continue
+				}
+			}
 			ok = answer("DOT", "250 2.0.0 queued")
 		default:
 			ok = answer(command, "250 ok")
@@ -246,9 +266,15 @@ func TestStrippedSTARTTLS(t *testing.T) {
 // A server that echoes the password must not bring it into steps or log.
 func TestScrub(t *testing.T) {
 	const secret = "a long secret"
-	in := "535 bad password " + secret + " " + base64.StdEncoding.EncodeToString([]byte(secret))
-	if got := scrub(in, secret); strings.Contains(got, secret) || strings.Contains(got, "YSBs") {
-		t.Errorf("%q", got)
+	const user = "gate3@example.net"
+	for _, sent := range []string{secret, "\x00" + user + "\x00" + secret, "user=" + user + "\x01auth=Bearer " + secret + "\x01\x01"} {
+		for _, e := range []*base64.Encoding{base64.StdEncoding, base64.RawStdEncoding} {
+			in := "500 unknown: " + secret + " AUTH X " + e.EncodeToString([]byte(sent))
+			got := scrub(in, secretsOf(config.SMTP{Username: user}, secret)...)
+			if strings.TrimRight(got, "=") != "500 unknown: **** AUTH X ****" {
+				t.Errorf("%q", got)
+			}
+		}
 	}
 }
 
@@ -266,6 +292,12 @@ func TestClassification(t *testing.T) {
 		{"MAIL", "451 4.3.0 later", "deferred", false},
 		{"MAIL", "530 5.7.0 authentication required", "deferred", true},
 		{"MAIL", "421 4.7.0 slow down", "deferred", true},
+		{"MAIL", "550 5.4.5 Daily user sending limit exceeded", "deferred", true},
+		{"RCPT", "550 5.4.5 Daily user sending limit exceeded", "deferred", true},
+		{"DOT", "550 5.4.5 Daily user sending limit exceeded", "deferred", true},
+		{"RCPT", "554 5.7.1 Service unavailable; Client host [192.0.2.1] blocked using zen.spamhaus.org", "deferred", true},
+		{"RCPT", "550 5.1.1 [192.5.4.5] unknown", "held", false},
+		{"DOT", "554 5.7.1 blocked using dbl.spamhaus.org", "held", false},
 		{"RCPT", "550 5.1.1 unknown", "held", false},
 		{"RCPT", "450 4.2.0 greylisted", "deferred", false},
 		{"RCPT", "421 going down", "deferred", true},

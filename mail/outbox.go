@@ -21,9 +21,9 @@ const maxQueue = 10_000
 // ErrFull says that the queue holds as many mails as it may.
 var ErrFull = fmt.Errorf("the mail queue is full: %d mails wait", maxQueue)
 
-// Listener is told what happens. The calls come from Run's goroutines, in order
-// for one mail; several changes of a mail that follow each other fast may come
-// as one. A listener returns at once; it may call the Outbox.
+// Listener is told what happens: MailChanged by whoever made the change, before
+// Submit, Retry or Drop returns, and MailStep by Run; each in order for one mail.
+// A listener returns at once and does not call the Outbox, which may be locked.
 type Listener interface {
 	MailChanged(event.Mail)
 	MailStep(id string, s event.Step)
@@ -53,20 +53,17 @@ type Outbox struct {
 	problems []string
 	setup    setup
 	hold     hold
-	cancel   context.CancelFunc // ends the connection attempt under way; nil: none
-	news     []string           // IDs whose state the listener has not seen, oldest first
-	fresh    map[string]event.Mail
+	now      *attempt      // nil: none
 	wake     chan struct{} // has room for one: the sender looks again
-	tell     chan struct{} // likewise for the listener's goroutine
 }
 
 // entry is a mail in the queue.
 type entry struct {
 	record
-	next    time.Time       // monotonic: not before; zero: at once
-	slow    int             // 4xx in a row
-	urgent  bool            // tried whatever the account's back-off
-	unsaved map[int]outcome // of an attempt whose outcome is not on the disk yet
+	next    time.Time // monotonic: not before; zero: at once
+	failed  int       // its attempts in a row that failed once the server was ready for it
+	urgent  bool      // a person waits: before all others, whatever the hold
+	unsaved outcomes  // of an attempt, not on the disk yet
 }
 
 // setup is the configuration in force.
@@ -77,14 +74,6 @@ type setup struct {
 	revision int
 }
 
-// hold is a back-off that concerns every mail: the line, the server, the account.
-type hold struct {
-	kind    kind
-	count   int       // failures of that kind in a row; 0: no hold
-	until   time.Time // monotonic
-	problem string
-}
-
 // Open reads the spool in dir, makes it if need be, and tidies up after a crash.
 // Nothing is sent before Run.
 func Open(dir string, o Options) (*Outbox, error) {
@@ -93,8 +82,7 @@ func Open(dir string, o Options) (*Outbox, error) {
 	}
 	b := &Outbox{
 		spool: spool{dir}, options: o, times: defaultTimeouts,
-		mails: map[string]*entry{}, fresh: map[string]event.Mail{},
-		wake: make(chan struct{}, 1), tell: make(chan struct{}, 1),
+		mails: map[string]*entry{}, wake: make(chan struct{}, 1),
 	}
 	queued, settled, problems, err := b.spool.load()
 	if err != nil {
@@ -125,10 +113,10 @@ func (o *Outbox) Configure(c config.Config, s config.Secrets, zone *time.Locatio
 	o.setup = setup{config: c, secrets: s, zone: zone, revision: o.setup.revision + 1}
 	o.hold = hold{}
 	for _, e := range o.mails {
-		e.next, e.slow = time.Time{}, 0
+		e.next, e.failed = time.Time{}, 0
 	}
-	if o.cancel != nil {
-		o.cancel() // it was made with the old one
+	if o.now != nil {
+		o.now.breakOff() // it was made with the old one
 	}
 	o.mu.Unlock()
 	poke(o.wake)
@@ -174,8 +162,12 @@ func (o *Outbox) Submit(ctx context.Context, n event.Notice) error {
 	o.mu.Lock()
 	e := &entry{record: r, urgent: n.Kind == event.Test}
 	o.mails[n.ID] = e
-	o.announce(o.shown(e))
+	if e.urgent {
+		o.hurry()
+	}
+	m := o.shown(e)
 	o.mu.Unlock()
+	o.announce(m)
 	poke(o.wake)
 	return nil
 }
@@ -219,21 +211,27 @@ func (o *Outbox) Mails() []event.Mail {
 	return all
 }
 
-// shown is a mail as the listener and the lists see it: with the reason for
-// which everything waits, where it waits for that. Called with mu held.
+// shown is a mail as the listener and the lists see it: with what it waits for,
+// where that is not its own trouble. Called with mu held.
 func (o *Outbox) shown(e *entry) event.Mail {
 	m := cloneMail(e.Mail)
-	if o.hold.count > 0 && m.Count(event.Pending) > 0 && !e.urgent {
+	switch a := o.now; {
+	case m.Count(event.Pending) == 0 || a != nil && a.id == m.ID:
+	case o.hold.count > 0 && !e.urgent:
 		m.Problem = o.hold.problem
-		m.NextTry = wall(o.hold.until)
+		m.NextTry = wall(later(e.next, o.hold.until))
+	case a != nil && a.id != "" && m.Problem == "" && (e.urgent || time.Since(a.began) > longAttempt):
+		m.Problem = fmt.Sprintf("It waits for mail %s, which is on its way for %d s (last step: %s). Nothing to do: its turn comes after that.",
+			a.id, int(time.Since(a.began).Seconds()), a.step)
 	}
 	return m
 }
 
-// wall turns a monotonic moment into what the clock will show then.
-func wall(t time.Time) time.Time { return time.Now().Add(time.Until(t)).Round(0) }
+// longAttempt is how long a mail is on its way before those behind it say so.
+const longAttempt = 5 * time.Second
 
-// Settle moves a settled mail out of the queue. An unknown or moved one is no error.
+// Settle moves a settled mail out of the queue. An unknown or moved one is no
+// error. A mail that is being sent is not settled: Drop sees to that.
 func (o *Outbox) Settle(id string) error {
 	o.disk.Lock()
 	defer o.disk.Unlock()
@@ -260,56 +258,68 @@ func (o *Outbox) Settle(id string) error {
 	return nil
 }
 
-// Retry makes held recipients pending and tries the mail at once; "" is all mails.
+// Retry makes held recipients pending and tries the mail at once; "" is all
+// mails, until one finds that all must wait.
 func (o *Outbox) Retry(id string) error {
 	ids, err := o.named(id)
 	if err != nil {
 		return err
 	}
+	o.mu.Lock()
+	o.hold = hold{}
 	for _, id := range ids {
-		err = errors.Join(err, o.change(id, func(e *entry) bool {
-			e.next, e.slow, e.urgent = time.Time{}, 0, true
-			changed := false
-			for i := range e.Mail.Recipients {
-				if r := &e.Mail.Recipients[i]; r.State == event.RcptHeld {
+		if e := o.mails[id]; e != nil {
+			e.next, e.failed, e.urgent = time.Time{}, 0, true
+		}
+	}
+	o.mu.Unlock()
+	for _, id := range ids {
+		err = errors.Join(err, o.change(id, func(m *event.Mail) bool {
+			changed := m.Problem != "" || !m.NextTry.IsZero()
+			m.Problem, m.NextTry = "", time.Time{}
+			for i := range m.Recipients {
+				if r := &m.Recipients[i]; r.State == event.RcptHeld {
 					r.State, changed = event.Pending, true
 				}
 			}
-			if changed || e.Mail.Problem != "" {
-				e.Mail.Problem, e.Mail.NextTry, changed = "", time.Time{}, true
-			}
 			return changed
-		}))
+		}, nil))
 	}
 	o.mu.Lock()
-	o.hold = hold{}
+	o.hurry()
 	o.mu.Unlock()
 	poke(o.wake)
 	return err
 }
 
-// Drop gives up the recipients of a mail that have not got it.
+// Drop gives up the recipients of a mail that have not got it. A mail that is
+// being handed to the server this moment is refused: what the server says counts.
 func (o *Outbox) Drop(id string) error {
-	if _, err := o.named(id); err != nil || id == "" {
-		return errors.Join(err, errIf(id == "", "a mail to drop must be named"))
+	if id == "" {
+		return errors.New("a mail to drop must be named")
 	}
-	return o.change(id, func(e *entry) bool {
+	if _, err := o.named(id); err != nil {
+		return err
+	}
+	var busy error
+	err := o.change(id, func(m *event.Mail) bool {
+		o.mu.Lock()
+		sending := o.now != nil && o.now.sending && o.now.id == id
+		o.mu.Unlock()
+		if sending {
+			busy = fmt.Errorf("mail %s is being sent this moment, and may be delivered: drop it when the attempt is over", id)
+			return false
+		}
 		changed := false
-		for i := range e.Mail.Recipients {
-			if r := &e.Mail.Recipients[i]; r.State == event.Pending || r.State == event.RcptHeld {
+		for i := range m.Recipients {
+			if r := &m.Recipients[i]; r.State == event.Pending || r.State == event.RcptHeld {
 				r.State, r.At, changed = event.RcptDrop, time.Now().Round(0), true
 			}
 		}
-		e.Mail.NextTry, e.Mail.Problem = time.Time{}, ""
+		m.NextTry, m.Problem = time.Time{}, ""
 		return changed
-	})
-}
-
-func errIf(yes bool, text string) error {
-	if yes {
-		return errors.New(text)
-	}
-	return nil
+	}, nil)
+	return errors.Join(busy, err)
 }
 
 // named returns the IDs in the queue that id stands for.
@@ -329,10 +339,11 @@ func (o *Outbox) named(id string) ([]string, error) {
 	return ids, nil
 }
 
-// change applies f to a mail, on the disk first, then in memory, and tells the
-// listener. f reports whether the record, and not only the entry, has changed.
-// A mail that is gone is left alone.
-func (o *Outbox) change(id string, f func(*entry) bool) error {
+// change applies edit to a mail's state, on the disk first, then in memory, and
+// tells the listener. edit reports whether it changed anything; an outcome that
+// could not be written before is in the state already. schedule, called with mu
+// held, sets what is kept in memory only. A mail that is gone is left alone.
+func (o *Outbox) change(id string, edit func(*event.Mail) bool, schedule func(*entry)) error {
 	o.disk.Lock()
 	defer o.disk.Unlock()
 	o.mu.Lock()
@@ -341,35 +352,35 @@ func (o *Outbox) change(id string, f func(*entry) bool) error {
 		o.mu.Unlock()
 		return nil
 	}
-	next := *e
-	next.record = e.record.clone()
+	next, late := e.record.clone(), e.unsaved
 	o.mu.Unlock()
-	changed := f(&next)
+	late.apply(&next.Mail)
+	changed := edit(&next.Mail) || len(late) > 0
 	if changed {
-		if err := o.spool.save(next.record); err != nil {
+		if err := o.spool.save(next); err != nil {
 			return fmt.Errorf("mail %s: %w", id, err)
 		}
 	}
 	o.mu.Lock()
-	defer o.mu.Unlock()
-	*e = next
 	if changed {
-		o.announce(o.shown(e))
+		e.record, e.unsaved = next, nil
+	}
+	if schedule != nil {
+		schedule(e)
+	}
+	m := o.shown(e)
+	o.mu.Unlock()
+	if changed {
+		o.announce(m)
 	}
 	return nil
 }
 
-// announce queues m for the listener; a newer state replaces one not yet told.
-// Called with mu held.
+// announce tells the listener. Called with disk held, which keeps the order.
 func (o *Outbox) announce(m event.Mail) {
-	if o.options.Listener == nil {
-		return
+	if o.options.Listener != nil {
+		o.options.Listener.MailChanged(m)
 	}
-	if _, waiting := o.fresh[m.ID]; !waiting {
-		o.news = append(o.news, m.ID)
-	}
-	o.fresh[m.ID] = cloneMail(m)
-	poke(o.tell)
 }
 
 // poke wakes the reader of c, now or when it next looks.

@@ -221,6 +221,9 @@ func TestDiagnoseAgainstPostfix(t *testing.T) {
 		"TLS to STARTTLS port": {func(c *config.Config, _ *config.Secrets) { c.SMTP.Security = "tls" }, "tls", "plain SMTP first"},
 		"unknown authority":    {func(c *config.Config, _ *config.Secrets) { c.SMTP.CAFile = "" }, "tls", "authority"},
 		"wrong pin":            {func(c *config.Config, _ *config.Secrets) { c.SMTP.Pin = strings.Repeat("A", 43) + "=" }, "tls", "pinned"},
+		"wrong pin, no login": {func(c *config.Config, _ *config.Secrets) {
+			c.SMTP.Port, c.SMTP.Username, c.SMTP.Pin = p.Plain, "", strings.Repeat("A", 43)+"="
+		}, "tls", "pinned"},
 		"no AUTH on this port": {func(c *config.Config, _ *config.Secrets) { c.SMTP.Port = p.Plain }, "auth", "does not ask for a user name"},
 		"no such port":         {func(c *config.Config, _ *config.Secrets) { c.SMTP.Port = 1 }, "tcp", "connection refused"},
 		"password in clear":    {func(c *config.Config, _ *config.Secrets) { c.SMTP.Security = "none" }, "config", "unencrypted"},

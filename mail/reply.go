@@ -50,14 +50,15 @@ func sanitise(s string) string {
 	return s
 }
 
-// scrub takes a secret out of a text, should a server echo it.
+// scrub takes secrets and their base64, padded or not, out of a text, should a
+// server echo them.
 func scrub(text string, secrets ...string) string {
 	for _, s := range secrets {
 		if len(s) < 4 {
 			continue // would mangle every reply, and says nothing
 		}
 		text = strings.ReplaceAll(text, s, "****")
-		text = strings.ReplaceAll(text, base64.StdEncoding.EncodeToString([]byte(s)), "****")
+		text = strings.ReplaceAll(text, base64.RawStdEncoding.EncodeToString([]byte(s)), "****")
 	}
 	return text
 }
@@ -67,10 +68,10 @@ type kind int
 
 const (
 	network   kind = iota // the line or the server: everything waits, a short time at first
-	account               // configuration, TLS, AUTH: everything waits, longer; not the mail's fault
+	account               // configuration, TLS, AUTH, a limit: everything waits, longer; not the mail's fault
 	busy                  // 421 and its like: everything waits
 	temporary             // 4xx, or not understood: this recipient or mail waits
-	permanent             // 5xx: this recipient or mail is held
+	permanent             // 5xx: this recipient or mail is held, unless its words are about the account
 	local                 // the spool's file cannot be read
 )
 
@@ -104,9 +105,12 @@ func newFault(step, target string, err error, secrets ...string) *fault {
 	case errors.As(err, &reply):
 		f.code = reply.Code
 		f.text = sanitise(scrub(reply.Msg, secrets...))
+		w := wordsFor(f)
 		switch {
 		case reply.Code == 421:
 			f.kind = busy
+		case w != nil && w.account, reply.Code == 530, reply.Code == 534, reply.Code == 535, reply.Code == 538: // RFC 4954 §6: wants AUTH or TLS first
+			f.kind = account
 		case reply.Code >= 500 && reply.Code < 600:
 			f.kind = permanent
 		default:

@@ -54,20 +54,19 @@ func protection(c config.SMTP) (security, error) {
 		return plain, errPlainAuth
 	case mode == "none":
 		return plain, nil
-	case required:
+	case required || c.Pin != "" || c.CAFile != "": // who says what to check wants it checked
 		return startTLS, nil
 	}
 	return opportunistic, nil
 }
 
-// tlsConfig verifies the server against its name and the system's authorities,
-// those of a CA file instead, or its pinned public key instead.
+// tlsConfig verifies the server against its pinned public key, or else its name
+// and the authorities of a CA file, or else its name and the system's: only these
+// can go unverified.
 func tlsConfig(c config.SMTP, host string, verify bool) (*tls.Config, error) {
 	name, _, _ := strings.Cut(host, "%") // a zone is no part of a name
 	conf := &tls.Config{ServerName: name, MinVersion: tls.VersionTLS12}
 	switch {
-	case !verify:
-		conf.InsecureSkipVerify = true
 	case c.Pin != "":
 		want, err := base64.StdEncoding.DecodeString(c.Pin)
 		if err != nil || len(want) != sha256.Size {
@@ -90,8 +89,19 @@ func tlsConfig(c config.SMTP, host string, verify bool) (*tls.Config, error) {
 		if !conf.RootCAs.AppendCertsFromPEM(pem) {
 			return nil, errBadCAFile
 		}
+	case !verify:
+		conf.InsecureSkipVerify = true
 	}
 	return conf, nil
+}
+
+// secretsOf is what a server must not bring into a step by its echo: the password
+// by itself, as LOGIN sends it, and as in PLAIN and XOAUTH2. scrub knows their base64.
+func secretsOf(c config.SMTP, password string) []string {
+	if password == "" {
+		return nil
+	}
+	return []string{password, "\x00" + c.Username + "\x00" + password, "user=" + c.Username + "\x01auth=Bearer " + password + "\x01\x01"}
 }
 
 // mechanisms is the order in which auto chooses: what keeps the password from

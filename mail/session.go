@@ -20,9 +20,11 @@ import (
 	"watchpost/engine/event"
 )
 
-// session is a connection on which MAIL may be said. Its context closes it at
-// once; it is used by one goroutine.
+// session is a connection on which MAIL may be said. The end of its context
+// closes it at once, but between a final dot and its reply. It is used by one
+// goroutine.
 type session struct {
+	ctx     context.Context
 	line    *line
 	client  *smtp.Client
 	times   timeouts
@@ -37,10 +39,7 @@ func open(ctx context.Context, set setup, ehlo string, t timeouts, report func(e
 	c := set.config.SMTP
 	host := config.HostForDial(c.Server)
 	began := time.Now()
-	secrets := []string{set.secrets.SMTPPassword, "\x00" + c.Username + "\x00" + set.secrets.SMTPPassword}
-	if set.secrets.SMTPPassword == "" {
-		secrets = nil
-	}
+	secrets := secretsOf(c, set.secrets.SMTPPassword)
 	fail := func(f *fault) *fault { report(failed(f, began)); return f }
 	// unfit is what configuration or certificate rule out; refused is what the
 	// server or the line says, and concerns the account and never a mail.
@@ -69,8 +68,8 @@ func open(ctx context.Context, set setup, ehlo string, t timeouts, report func(e
 	if f != nil {
 		return nil, f
 	}
-	s := &session{line: l, times: t, secrets: secrets, report: report}
-	s.release = context.AfterFunc(ctx, func() { l.Close() })
+	s := &session{ctx: ctx, line: l, times: t, secrets: secrets, report: report}
+	s.obey()
 	ok := false
 	defer func() {
 		if !ok {
@@ -164,10 +163,6 @@ func (s *session) mail(from string, utf8 bool) *fault {
 	s.line.phase(s.times.command)
 	if err := s.client.Mail("<" + from + ">"); err != nil {
 		f := newFault("mail", from, err, s.secrets...)
-		switch f.code {
-		case 530, 534, 535, 538: // RFC 4954 §6: wants AUTH or TLS first
-			f.kind = account
-		}
 		s.report(failed(f, began))
 		return f
 	}
@@ -228,8 +223,17 @@ func (s *session) data(r io.Reader, hash string) (reply string, f *fault) {
 	if hex.EncodeToString(sum.Sum(nil)) != hash {
 		return "", broken(local, errDamagedSpool)
 	}
+	// From the dot on the server may have the mail. Who closes now gets it sent
+	// twice: a stop waits for the reply, but not for long.
 	s.line.phase(s.times.dot)
-	if err := w.Close(); err != nil {
+	if !s.release() {
+		return "", broken(network, context.Cause(s.ctx))
+	}
+	s.release = context.AfterFunc(s.ctx, func() { s.line.SetDeadline(time.Now().Add(s.times.stop)) })
+	err = w.Close()
+	s.release()
+	s.obey()
+	if err != nil {
 		return "", broken(network, err)
 	}
 	if d, ok := w.(*smtp.DataCloser); ok {
@@ -251,6 +255,11 @@ func (s *session) quit() {
 	s.line.phase(s.times.quit)
 	s.client.Quit()
 	s.close()
+}
+
+// obey lets the end of the context close the connection.
+func (s *session) obey() {
+	s.release = context.AfterFunc(s.ctx, func() { s.line.Close() })
 }
 
 // close closes the socket, without a word to the server.

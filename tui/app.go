@@ -29,6 +29,9 @@ const maxSteps = 64
 // a terminal that does not tell its size again.
 const idle = time.Minute
 
+// keysTaken is after how long the keys of one read have been taken.
+const keysTaken = 150 * time.Millisecond
+
 // app is the whole interface: the model that Bubble Tea runs.
 type app struct {
 	calls
@@ -40,6 +43,7 @@ type app struct {
 	at      int // which page
 	pages   []page
 	helping bool
+	helpTop int // first line of the help that is shown
 	qu      *question
 	say     string // what an action came to; stands until the next key
 	enter   bool   // the last key was Enter: a line feed behind it is the same key press
@@ -122,6 +126,11 @@ func (a *app) update(msg tea.Msg) tea.Cmd {
 			return a.mailPage().paste(a, m.Content)
 		}
 		a.say = "There is no field here to paste into: 2 opens the Mail page, Tab enters a field."
+	case notTextMsg:
+		if !m.taken { // the keys that were read with them would take the message away
+			return tea.Tick(keysTaken, func(time.Time) tea.Msg { return notTextMsg{true} })
+		}
+		a.say = "Characters that are not UTF-8 came and were left out: set the terminal to UTF-8, then check what stands here."
 	case minuteMsg:
 		return a.minute()
 	case zoneMsg:
@@ -347,6 +356,9 @@ func (a *app) act(k tea.KeyPressMsg) tea.Cmd {
 		return nil
 	}
 	if a.helping {
+		if a.scrollHelp(k) {
+			return nil
+		}
 		a.helping = false
 		if !key.Matches(k, keys.Pages, keys.Quit) {
 			return nil
@@ -363,7 +375,7 @@ func (a *app) act(k tea.KeyPressMsg) tea.Cmd {
 		name := k.String()
 		return a.open(int(name[len(name)-1] - '1'))
 	case key.Matches(k, keys.Help):
-		a.helping = true
+		a.helping, a.helpTop = true, 0
 	case key.Matches(k, keys.Quit):
 		a.quit()
 	case key.Matches(k, keys.Test):

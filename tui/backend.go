@@ -48,6 +48,7 @@ type (
 	reconfigMsg struct{}
 	minuteMsg   struct{}
 	zoneMsg     struct{ zone *time.Location }
+	notTextMsg  struct{ taken bool } // bytes came that are not UTF-8; taken: the keys read with them have been, too
 
 	configMsg struct {
 		settings config.Settings

@@ -199,13 +199,76 @@ var states = []struct {
 		}
 		s.send(eventsMsg{es})
 	}},
+	{"mail-password", newFake, func(s *screen) { s.press("2"); s.mailPage().focusKey(s.app, "smtp.password") }},
+	{"mail-removed", newFake, func(s *screen) {
+		s.press("2")
+		s.mailPage().focusKey(s.app, "smtp.password")
+		s.press("backspace")
+	}},
+	{"mail-choice", newFake, func(s *screen) { s.press("2"); s.mailPage().focusKey(s.app, "smtp.auth") }},
+	{"mail-test-failed", newFake, failedTest},
+	{"mail-test-refused", newFake, func(s *screen) {
+		s.press("2", "t")
+		m := event.Mail{ID: "test-1", Kind: event.Test, Attempts: 1, Problem: refusedConnection,
+			NextTry: noon.Add(time.Minute), Recipients: []event.Recipient{{State: event.Pending}, {State: event.Pending}}}
+		s.send(testMsg{mail: m})
+		s.send(eventsMsg{[]event.Event{{Step: &event.MailStep{Mail: "test-1", Step: event.Step{Step: "tcp", Target: "192.0.2.25:587", MS: 1,
+			Text: "dial tcp 192.0.2.25:587: connect: connection refused", Verdict: "Nothing listens on this port of the server (connection refused)",
+			Do: "Check server and port: 587 or 465 for providers, 25 for a relay."}}}, {Mail: &m}}})
+	}},
 	{"triggers", newFake, func(s *screen) { s.press("3", "down") }},
+	{"triggers-silent", func() *fake {
+		f := newFake()
+		ts := f.snap.Status.Triggers
+		ts[0].State, ts[0].Until = event.StateOutside, noon.AddDate(0, 0, 7)
+		ts[1].State, ts[1].Until, ts[1].Why = event.Unavailable, time.Time{}, "no line gpiochip0:4 on this box"
+		return f
+	}, func(s *screen) { s.press("3", "down") }},
+	{"status-outside", func() *fake {
+		f := newFake()
+		ts := f.snap.Status.Triggers
+		ts[0].State, ts[0].Until = event.StateOutside, noon.AddDate(0, 0, 2)
+		ts[1].State, ts[1].Until = event.StateOutside, noon.AddDate(0, 0, 9)
+		return f
+	}, func(*screen) {}},
 	{"camera", newFake, func(s *screen) { s.press("4") }},
 	{"events", newFake, func(s *screen) { s.press("5"); s.send(storedMsg{events: s.f.stored}) }},
 	{"queue", newFake, func(s *screen) { s.press("6"); s.send(queueMsg{mails: s.f.mails}); s.press("down") }},
+	{"queue-deferred", newFake, func(s *screen) {
+		s.status.Queue = event.Queue{Deferred: 1, Problem: refusedConnection}
+		m := s.f.mails[1]
+		m.Problem, m.NextTry = refusedConnection, noon.Add(time.Minute)
+		m.Recipients = []event.Recipient{{Address: "guard@example.net", State: event.Pending}}
+		s.press("6")
+		s.send(queueMsg{mails: []event.Mail{m}})
+	}},
 	{"system", newFake, func(s *screen) { s.press("7") }},
+	{"system-demo", func() *fake {
+		f := newFake()
+		f.snap.Status.Mode = "demo"
+		f.snap.Status.Demo = "a generated scene is the camera, an embedded mail server takes the mail; nothing is kept"
+		f.snap.Status.Storage.Directory = "/tmp/watchpost-demo-890393916/events"
+		return f
+	}, func(s *screen) { s.press("7") }},
 	{"help", newFake, func(s *screen) { s.press("?") }},
 	{"leave", newFake, func(s *screen) { s.press("2"); s.edit("smtp.port", "25"); s.press("esc", "q") }},
+}
+
+const refusedConnection = "Nothing listens on this port of the server (connection refused). Check server and port: 587 or 465 for providers, 25 for a relay."
+
+// failedTest is a test mail that the server did not take: the mail's problem is
+// the failed step's verdict, the server's words and the cure in one.
+func failedTest(s *screen) {
+	s.press("2", "t")
+	m := event.Mail{ID: "test-1", Kind: event.Test, Attempts: 1, NextTry: noon.Add(5 * time.Minute), Recipients: []event.Recipient{{State: event.Pending}, {State: event.Pending}}}
+	s.send(testMsg{mail: m})
+	var es []event.Event
+	for _, st := range refusedSteps() {
+		es = append(es, event.Event{Step: &event.MailStep{Mail: "test-1", Step: st}})
+	}
+	last := refusedSteps()[4]
+	m.Problem = last.Verdict + ": 535 " + last.Text + ". " + last.Do
+	s.send(eventsMsg{append(es, event.Event{Mail: &m})})
 }
 
 // edit enters a field and replaces what is in it.
@@ -232,6 +295,20 @@ func TestGolden(t *testing.T) {
 	}
 	open(t, newFake(), 40, 10).check("too-small-40x10")
 	open(t, newFake(), 59, 24).check("too-small-59x24")
+}
+
+// At 80x24 nothing is cut but what a person made too long.
+func TestNothingIsCut(t *testing.T) {
+	for _, st := range states {
+		s := open(t, st.make(), 80, 24)
+		st.do(s)
+		for _, l := range strings.Split(s.text(), "\n") {
+			own := st.name == "mail-errors" && (strings.Contains(l, "Subject") || strings.Contains(l, "Sent as"))
+			if strings.Contains(l, "~") && !own {
+				t.Errorf("%s: %s", st.name, l)
+			}
+		}
+	}
 }
 
 // Every page in every state, at every size down to nothing, keeps to the screen.

@@ -14,7 +14,7 @@ var keys = struct {
 	Next, Prev, Enter, Leave, Fix, Redraw   key.Binding
 	Up, Down, PageUp, PageDown, First, Last key.Binding
 	FieldTest, FieldDiagnose, FieldSave     key.Binding
-	FieldUndo, FieldHelp, FieldQuit         key.Binding
+	FieldUndo, FieldHelp, FieldQuit, Empty  key.Binding
 	Fire, Add, Retry, Drop, Good            key.Binding
 	Pages, FieldPages                       key.Binding
 }{
@@ -30,6 +30,7 @@ var keys = struct {
 	FieldDiagnose: bind("^d", "diagnose", "ctrl+d"),
 	FieldSave:     bind("^w", "save", "ctrl+w"),
 	FieldUndo:     bind("^u", "undo", "ctrl+u"),
+	Empty:         bind("^k", "empty", "ctrl+k"),
 	FieldHelp:     bind("F1", "help", "f1"),
 	FieldQuit:     bind("^c", "leave", "ctrl+c"),
 	FieldPages:    bind("alt+1-7", "page", "alt+1", "alt+2", "alt+3", "alt+4", "alt+5", "alt+6", "alt+7"),

@@ -208,7 +208,9 @@ func TestPaste(t *testing.T) {
 		want        map[string]string
 	}{
 		{"smtp.server", " mail.example.org\r\n", map[string]string{"smtp.server": "mail.example.org"}},
-		{"smtp.password", "a\x1b[31mb\x00", map[string]string{"smtp.password": "a [31mb "}},
+		{"smtp.password", " a\x1b[31mb\x00\u202ec\td \r\n", map[string]string{"smtp.password": " a\x1b[31mb\x00\u202ec\td "}},
+		{"smtp.password", strings.Repeat("x", 8000), map[string]string{"smtp.password": strings.Repeat("x", 8000)}},
+		{"mail.reply_address", "Gate 3 <gate3@example.org>", map[string]string{"mail.reply_address": "gate3@example.org"}},
 		{"mail.destinations.1", "Guard <guard@example.org>, ops@example.org;\n third@example.org\n", map[string]string{
 			"mail.destinations.1": "guard@example.org", "mail.destinations.2": "ops@example.org", "mail.destinations.3": "third@example.org"}},
 		{"mail.destinations.2", "a@b.example c", map[string]string{"mail.destinations.2": "a@b.example c"}},

@@ -5,9 +5,12 @@ import (
 	"strings"
 )
 
-// maxLine bounds what one field takes, in characters; the field's own check has
-// the true limit and says so.
-const maxLine = 600
+// maxLine and maxSecret bound what one field takes, in characters; the field's
+// own check has the true limit and says so.
+const (
+	maxLine   = 600
+	maxSecret = 8192 // tokens are long
+)
 
 // line is one line of text being edited, by whole grapheme clusters, so that
 // the cursor never stands inside a character and Backspace takes what looks
@@ -17,21 +20,35 @@ type line struct {
 	text   []string // grapheme clusters
 	pos    int      // the cursor stands before text[pos]
 	left   int      // first cluster shown
-	masked bool
+	masked bool     // a secret: shown as stars, kept byte for byte
 }
 
 func newLine(s string, masked bool) line {
-	l := line{text: clusters(clean(s)), masked: masked}
+	l := line{masked: masked}
+	l.text = clusters(l.keeps(s))
 	l.pos = len(l.text)
 	return l
 }
 
 func (l *line) String() string { return strings.Join(l.text, "") }
 
+// keeps is what the line keeps of s: of a secret every byte, else what is
+// harmless on a screen.
+func (l *line) keeps(s string) string {
+	if l.masked {
+		return s
+	}
+	return clean(s)
+}
+
 // insert puts s at the cursor; false says that the line is full.
 func (l *line) insert(s string) bool {
-	s = clean(s)
-	if len(l.text)+len(s) > maxLine && len(l.text)+len(clusters(s)) > maxLine {
+	s = l.keeps(s)
+	most := maxLine
+	if l.masked {
+		most = maxSecret
+	}
+	if len(l.text)+len(s) > most && len(l.text)+len(clusters(s)) > most {
 		return false
 	}
 	// Text around the cursor may combine with s into other clusters.

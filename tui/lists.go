@@ -94,6 +94,9 @@ func (p *queuePage) hint(a *app) string {
 	if p.why != "" {
 		return p.why
 	}
+	if m, ok := p.selected(); ok && m.Problem == a.status.Queue.Problem {
+		return "" // the list's detail tells it
+	}
 	return clean(a.status.Queue.Problem)
 }
 
@@ -139,14 +142,7 @@ func (p *queuePage) detail(a *app, m event.Mail, w int) []string {
 	lines := []string{cut("  "+strong.Render(m.ID)+fmt.Sprintf("  %s, %s%s", size(m.Bytes), plural(m.Attempts, "attempt"), next), w-1)}
 	for _, r := range m.Recipients {
 		head := fmt.Sprintf("  %s  %s  ", fit(clean(r.Address), 26), fit(string(r.State), 9))
-		reply := wrap(clean(r.Reply), w-width(head)-1, 3) // the server's words whole: they are what this page is for
-		if len(reply) == 0 {
-			reply = []string{""}
-		}
-		for _, l := range reply {
-			lines = append(lines, cut(head+l, w-1))
-			head = strings.Repeat(" ", width(head))
-		}
+		lines = append(lines, beside(head, clean(r.Reply), 4, w-1, 4)...) // the server's words whole: they are what this page is for
 	}
 	if m.Problem != "" {
 		lines = append(lines, place(clean(m.Problem), w, 2)...)

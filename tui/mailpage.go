@@ -3,17 +3,12 @@ package tui
 import (
 	"slices"
 	"strings"
-	"unicode"
 
 	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
 
 	"watchpost/engine/config"
 )
-
-// subjectMax is how many characters the subject may have; config judges it, the
-// page only counts.
-const subjectMax = 44
 
 // mailFields are the fields of the Mail page; an empty one is a gap.
 var mailFields = []string{
@@ -28,17 +23,41 @@ var mailFields = []string{
 type mailPage struct {
 	at      int // place in mailFields of the focused field; -1: none
 	edit    line
-	changed bool // in this visit to the field
+	changed bool   // in this visit to the field
+	prefix  string // what was typed of a choice's name
 	undo    []undoStep
 	top     int // first row shown where not all fit
 	walk    *walk
 	runs    int // diagnoses begun
 	saving  bool
-	sent    map[string]string // what each field held when the save began
+	sent    map[string]held // what each field held when the save began
+}
+
+// held is what a field of the draft holds.
+type held struct {
+	raw     string
+	cleared bool // a secret that will be removed; one that is saved and unchanged has no raw text either
+}
+
+func heldIn(d *config.Draft, k string) held {
+	f, _ := config.Lookup(k)
+	raw := d.Raw(k)
+	return held{raw, f.Secret && raw == "" && d.Changed(k)}
+}
+
+func (h held) put(d *config.Draft, k string) {
+	if h.cleared {
+		d.Clear(k)
+	} else {
+		d.Set(k, h.raw)
+	}
 }
 
 // undoStep is what a field held before it was changed.
-type undoStep struct{ key, raw string }
+type undoStep struct {
+	key string
+	held
+}
 
 // maxUndo bounds the undo stack.
 const maxUndo = 100
@@ -58,7 +77,7 @@ func (p *mailPage) focus(a *app, i int) {
 		return
 	}
 	p.hide()
-	p.at, p.changed = i, false
+	p.at, p.changed, p.prefix = i, false, ""
 	f, _ := config.Lookup(mailFields[i])
 	p.edit = newLine(a.draft.Raw(mailFields[i]), f.Secret)
 	if len(f.Choices) > 0 {
@@ -109,23 +128,44 @@ func (p *mailPage) reload(a *app) {
 }
 
 // set changes a field and remembers what it held.
-func (p *mailPage) set(a *app, k, raw string, again bool) {
-	old := a.draft.Raw(k)
-	if old == raw {
+func (p *mailPage) set(a *app, k string, to held, again bool) {
+	old := heldIn(a.draft, k)
+	if old == to {
 		return
 	}
 	if !again {
 		p.undo = append(p.undo, undoStep{k, old})
 		p.undo = p.undo[max(0, len(p.undo)-maxUndo):]
 	}
-	a.draft.Set(k, raw)
+	to.put(a.draft, k)
 }
 
 // typed puts the edited line into the draft. A visit to a field is one step of undo.
 func (p *mailPage) typed(a *app) {
 	before := a.draft.Raw(p.focusedKey())
-	p.set(a, p.focusedKey(), p.edit.String(), p.changed)
-	p.changed = p.changed || before != p.edit.String()
+	if before == p.edit.String() {
+		return // the cursor moved
+	}
+	p.set(a, p.focusedKey(), held{raw: p.edit.String()}, p.changed)
+	p.changed = true
+}
+
+// empty takes everything out of the focused field; a secret of which nothing was
+// typed is removed. It is a step of undo, together with what is typed then.
+func (p *mailPage) empty(a *app) {
+	k := p.focusedKey()
+	f, _ := config.Lookup(k)
+	switch {
+	case len(p.edit.text) > 0:
+		p.changed = false
+		p.edit = newLine("", f.Secret)
+		p.typed(a)
+	case f.Secret && a.draft.SecretSet(k):
+		p.set(a, k, held{cleared: true}, false)
+		p.changed = true
+	default:
+		a.say = "This field is empty already."
+	}
 }
 
 // fieldKey takes a key while a field is focused; false: it is the app's.
@@ -149,11 +189,18 @@ func (p *mailPage) fieldKey(a *app, k tea.KeyPressMsg) (tea.Cmd, bool) {
 	case key.Matches(k, keys.Fix):
 		p.fix(a)
 	case len(field.Choices) > 0 && p.choose(a, field.Choices, k):
+	case key.Matches(k, keys.Empty):
+		p.empty(a)
+	case slices.Contains([]string{"backspace", "ctrl+h"}, k.String()) && field.Secret && len(p.edit.text) == 0 && a.draft.SecretSet(p.focusedKey()):
+		p.empty(a)
 	case k.Text != "" && !k.Mod.Contains(tea.ModAlt) && !k.Mod.Contains(tea.ModCtrl):
 		if len(field.Choices) > 0 {
-			a.say = "One of: " + strings.Join(field.Choices, ", ") + ". Left and right choose, or the first letter."
+			a.say = "One of: " + strings.Join(field.Choices, ", ") + ". Left and right choose, or the first letters."
 		} else if p.edit.insert(k.Text) {
 			p.typed(a)
+			if p.edit.keeps(k.Text) == "" {
+				a.say = "An invisible character was left out."
+			}
 		} else {
 			a.say = "This field is full."
 		}
@@ -166,25 +213,37 @@ func (p *mailPage) fieldKey(a *app, k tea.KeyPressMsg) (tea.Cmd, bool) {
 }
 
 // choose moves among a field's choices: left and right, home and end, a space,
-// or a first letter. False: the key chooses nothing.
+// or the first letters. False: the key chooses nothing.
 func (p *mailPage) choose(a *app, choices []string, k tea.KeyPressMsg) bool {
 	now := slices.Index(choices, a.draft.Raw(p.focusedKey()))
 	next, n := -1, len(choices)
-	switch name := k.String(); name {
+	letters := p.prefix + strings.ToLower(k.Text)
+	p.prefix = ""
+	switch k.String() {
 	case "left":
 		next = (max(now, 0) + n - 1) % n
 	case "right", "space":
 		next = (now + 1) % n
-	case "home", "backspace", "ctrl+h", "delete":
+	case "home", "backspace", "ctrl+h", "ctrl+k", "delete":
 		next = 0
 	case "end":
 		next = n - 1
 	default:
-		for i := 1; i <= n && k.Text != ""; i++ {
-			if c := (now + i + n) % n; strings.HasPrefix(choices[c], strings.ToLower(k.Text)) {
-				next = c
-				break
+		begins := func(c string) bool { return strings.HasPrefix(c, letters) }
+		if k.Text == "" {
+			return false
+		}
+		if len(letters) > len(k.Text) { // they go on
+			next = slices.IndexFunc(choices, begins)
+		}
+		if next < 0 { // a first letter: the next choice that it begins
+			letters = strings.ToLower(k.Text)
+			if i := slices.IndexFunc(slices.Concat(choices[now+1:], choices[:now+1]), begins); i >= 0 {
+				next = (now + 1 + i) % n
 			}
+		}
+		if next >= 0 {
+			p.prefix = letters
 		}
 	}
 	if next < 0 {
@@ -204,7 +263,7 @@ func (p *mailPage) fix(a *app) {
 		return
 	}
 	p.changed = false
-	p.set(a, p.focusedKey(), v.Fix, false)
+	p.set(a, p.focusedKey(), held{raw: v.Fix}, false)
 	p.reload(a)
 	p.edit.pos = len(p.edit.text)
 }
@@ -233,7 +292,7 @@ func (p *mailPage) takeBack(a *app) tea.Cmd {
 func (p *mailPage) takeBackAt(a *app, i int) {
 	s := p.undo[i]
 	p.undo = slices.Delete(p.undo, i, i+1)
-	a.draft.Set(s.key, s.raw)
+	s.put(a.draft, s.key)
 	p.reload(a)
 	a.say = label(s.key) + " is as it was."
 	if f, _ := config.Lookup(s.key); !f.Secret && s.raw != "" {
@@ -244,73 +303,6 @@ func (p *mailPage) takeBackAt(a *app, i int) {
 	if p.focused() {
 		p.edit.pos = len(p.edit.text)
 	}
-}
-
-// paste takes pasted text: a list of addresses fills the destinations from the
-// focused one on.
-func (p *mailPage) paste(a *app, text string) tea.Cmd {
-	if a.draft == nil || !p.focused() {
-		a.say = "Tab or Enter enters the field to paste into."
-		return nil
-	}
-	k := p.focusedKey()
-	if strings.HasPrefix(k, "mail.destinations.") {
-		if list := addresses(text); len(list) > 1 {
-			return p.pasteList(a, list)
-		}
-	}
-	text = strings.Map(func(r rune) rune {
-		if r == '\n' || r == '\r' {
-			return -1
-		}
-		return r
-	}, strings.TrimSpace(text))
-	if f, _ := config.Lookup(k); len(f.Choices) > 0 {
-		if !slices.Contains(f.Choices, text) {
-			a.say = "One of: " + strings.Join(f.Choices, ", ") + "."
-			return nil
-		}
-		p.edit = newLine(text, false)
-		p.edit.pos = 0
-	} else if !p.edit.insert(text) {
-		a.say = "Too long for a field: nothing was pasted."
-		return nil
-	}
-	p.typed(a)
-	return nil
-}
-
-func (p *mailPage) pasteList(a *app, list []string) tea.Cmd {
-	i := p.at
-	n := 0
-	for ; n < len(list) && i+n < len(mailFields) && strings.HasPrefix(mailFields[i+n], "mail.destinations."); n++ {
-		p.set(a, mailFields[i+n], list[n], false)
-	}
-	p.focus(a, i+n-1)
-	a.say = plural(n, "destination") + " pasted: check them, so that no notification reaches the wrong party."
-	if n < len(list) {
-		a.say = plural(n, "destination") + " pasted, " + plural(len(list)-n, "address") + "es left out: there are three at most. Check them."
-		if len(list)-n == 1 {
-			a.say = plural(n, "destination") + " pasted, 1 address left out: there are three at most. Check them."
-		}
-	}
-	return nil
-}
-
-// addresses takes a pasted list apart: by commas, semicolons and lines, and
-// what stands in angle brackets out of them.
-func addresses(text string) []string {
-	var out []string
-	for _, part := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ';' || unicode.IsControl(r) }) {
-		part = strings.TrimSpace(part)
-		if i, j := strings.IndexByte(part, '<'), strings.IndexByte(part, '>'); i >= 0 && j > i {
-			part = part[i+1 : j]
-		}
-		if part = clean(part); part != "" {
-			out = append(out, part)
-		}
-	}
-	return out
 }
 
 // key takes a key while no field is focused.
@@ -335,7 +327,7 @@ func (p *mailPage) key(a *app, k tea.KeyPressMsg) (tea.Cmd, bool) {
 		p.good(a)
 	case key.Matches(k, keys.Fix):
 		a.say = "^f takes what the verdict of a field offers: Tab enters a field."
-	case slices.Contains([]string{"left", "right", "home", "end", "backspace", "ctrl+h", "delete"}, k.String()):
+	case slices.Contains([]string{"left", "right", "home", "end", "backspace", "ctrl+h", "ctrl+k", "delete"}, k.String()):
 		a.say = "Tab or Enter enters a field."
 	default:
 		return nil, false

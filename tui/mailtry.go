@@ -20,7 +20,7 @@ import (
 func (p *mailPage) ready(a *app, not string, try bool) bool {
 	if f, ok := a.draft.Blocking(); ok {
 		p.focusKey(a, f.Key)
-		a.say = not + ": " + finding(f)
+		a.say = not + ": " + finding(f, a.draft.Raw(f.Key) != "")
 		return false
 	}
 	if !try {
@@ -39,12 +39,17 @@ func (p *mailPage) ready(a *app, not string, try bool) bool {
 	return true
 }
 
-func finding(f config.Finding) string {
+// finding is a verdict on a field as a sentence; of a value that was begun it
+// says that it is not whole, for the verdict tells how it goes on.
+func finding(f config.Finding, begun bool) string {
 	text := f.Text
 	if text == "" {
 		text = f.Short
 	}
 	s := label(f.Key) + ": " + clean(text)
+	if f.Level == config.Incomplete && begun {
+		s = label(f.Key) + " is incomplete. " + clean(text)
+	}
 	if !strings.HasSuffix(s, ".") {
 		s += "."
 	}
@@ -76,9 +81,9 @@ func (p *mailPage) save(a *app) tea.Cmd {
 }
 
 func (p *mailPage) apply(a *app, test bool) tea.Cmd {
-	p.saving, p.sent = true, map[string]string{}
+	p.saving, p.sent = true, map[string]held{}
 	for _, k := range mailFields {
-		p.sent[k] = a.draft.Raw(k)
+		p.sent[k] = heldIn(a.draft, k)
 	}
 	a.say = "Saving."
 	return a.apply(a.settings.Revision, a.draft.Changes(), test)
@@ -192,7 +197,7 @@ func (p *mailPage) applied(a *app, m appliedMsg) tea.Cmd {
 		for _, f := range m.findings {
 			if f.Level == config.Error {
 				p.focusKey(a, f.Key)
-				a.say = "Not saved: " + finding(f)
+				a.say = "Not saved: " + finding(f, a.draft.Raw(f.Key) != "")
 				break
 			}
 		}
@@ -203,16 +208,16 @@ func (p *mailPage) applied(a *app, m appliedMsg) tea.Cmd {
 	}
 	typed := a.draft
 	a.take(m.settings)
-	for k, raw := range p.sent { // what was typed while it was being saved stays
-		if now := typed.Raw(k); k != "" && now != raw {
-			a.draft.Set(k, now)
+	for k, then := range p.sent { // what was typed while it was being saved stays
+		if now := heldIn(typed, k); k != "" && now != then {
+			now.put(a.draft, k)
 		}
 	}
 	p.reload(a)
 	a.say = "Saved and in force."
 	for _, f := range m.findings {
 		if f.Level == config.Warning {
-			a.say += " To know: " + finding(f)
+			a.say += " To know: " + finding(f, true)
 			break
 		}
 	}
@@ -261,6 +266,9 @@ func (p *mailPage) mailed(a *app, m event.Mail) {
 	}
 	n := len(m.Recipients)
 	words := clean(lastWords(m))
+	if w.failed() != nil && m.QueueState() != "delivered" {
+		words = "" // told with the step that failed
+	}
 	if words != "" {
 		words = ": " + words
 	}

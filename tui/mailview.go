@@ -22,7 +22,10 @@ const (
 func (p *mailPage) bindings(a *app) []key.Binding {
 	switch {
 	case p.focused():
-		bs := []key.Binding{keys.FieldTest, keys.FieldDiagnose, keys.FieldSave, keys.FieldUndo, keys.Leave}
+		bs := []key.Binding{keys.FieldTest, keys.FieldDiagnose, keys.FieldSave, keys.FieldUndo, keys.Leave, keys.Empty}
+		if f, _ := config.Lookup(p.focusedKey()); len(f.Choices) > 0 {
+			bs = append([]key.Binding{bind("left/right", "choose")}, bs...)
+		}
 		if a.draft.Verdict(p.focusedKey()).Fix != "" {
 			bs = append([]key.Binding{keys.Fix}, bs...)
 		}
@@ -68,8 +71,13 @@ func (p *mailPage) fieldHelp(a *app) string {
 	if v.Text != "" && v.Level >= config.Incomplete {
 		text = v.Text
 	}
-	if len(f.Choices) > 0 && v.Level < config.Warning {
-		text = "Left and right choose: " + strings.Join(f.Choices, ", ") + ". " + text
+	switch {
+	case len(f.Choices) > 0 && v.Level < config.Warning:
+		text = "One of: " + strings.Join(f.Choices, ", ") + ". " + text
+	case f.Secret && heldIn(a.draft, k).cleared:
+		text = "The saved one is removed when you save; ^u keeps it. " + v.Text
+	case f.Secret && a.draft.Raw(k) == "" && a.draft.SecretSet(k):
+		text += " Backspace removes the saved one."
 	}
 	if v.Fix != "" {
 		text = strings.TrimRight(text, " ") + " ^f: " + v.Fix
@@ -125,7 +133,7 @@ func (p *mailPage) form(a *app, w int) (lines []string, cursor *tea.Position, ro
 		room := valueW
 		counter := ""
 		if k == "mail.subject" {
-			counter = fmt.Sprintf(" %d/%d  ", len(clusters(a.draft.Raw(k))), subjectMax)
+			counter = fmt.Sprintf(" %d/%d  ", config.SubjectCount(a.draft.Raw(k)), config.SubjectClusters)
 			room -= len(counter)
 		}
 		value, x := p.value(a, k, focus, room)
@@ -150,12 +158,25 @@ func marks(focus, changed bool) string {
 	return f + c
 }
 
+// What stands in the field of a secret that is saved, and how it is removed.
+const (
+	notShown = "set, not shown"
+	removes  = "; Backspace removes it"
+	removed  = "will be removed"
+)
+
 // value is a field's text in w columns, and the cursor's column in it.
 func (p *mailPage) value(a *app, k string, focus bool, w int) (string, int) {
 	f, _ := config.Lookup(k)
 	raw := a.draft.Raw(k)
-	if f.Secret && raw == "" && a.draft.SecretSet(k) {
-		return faint.Render(fit("set, not shown", w)), 0
+	switch full := notShown + removes; {
+	case !f.Secret || raw != "":
+	case a.draft.SecretSet(k) && focus && width(full) <= w:
+		return faint.Render(fit(full, w)), 0
+	case a.draft.SecretSet(k):
+		return faint.Render(fit(notShown, w)), 0
+	case a.draft.Changed(k):
+		return fit(removed, w), 0
 	}
 	if focus {
 		return p.edit.view(w)

@@ -15,7 +15,7 @@ import (
 // and how it is done until then.
 var later = map[int]string{
 	triggersAt: "Triggers are edited here in a later version. Until then: watchpost set triggers.NAME.KEY VALUE, or the configuration file (7 System names it).",
-	cameraAt:   "The live picture, zones and the walk test come here later. Until then: camera.source and zones: in the configuration file, and the level on 1 Status.",
+	cameraAt:   "The live picture, zones and the walk test come here later. Until then: camera.source and zones in the file; the level is on 1 Status.",
 	systemAt:   "Settings, keys, backup and the log come here later. Until then: the configuration file above, watchpost check, watchpost set KEY VALUE.",
 }
 
@@ -57,7 +57,7 @@ func (p *triggersPage) hint(*app) string { return later[triggersAt] }
 func (p *triggersPage) body(a *app, w, h int) ([]string, *tea.Position) {
 	ts := a.status.Triggers
 	if len(ts) == 0 {
-		return append([]string{""}, triggerLines(ts, w)...), nil
+		return append([]string{""}, triggerLines(ts, a.clock(), w)...), nil
 	}
 	p.rows = min(len(ts), max(1, h-8))
 	var rows []string
@@ -66,21 +66,42 @@ func (p *triggersPage) body(a *app, w, h int) ([]string, *tea.Position) {
 		if !t.Last.IsZero() {
 			last = "last fired " + moment(t.Last, a.clock())
 		}
-		rows = append(rows, fmt.Sprintf("%s  %s  %s  %s", fit(clean(t.Name), 16), fit(string(t.Source), 8), fit(last, 23), triggerState(t)))
+		row := fmt.Sprintf("%s  %s  %s  %s", fit(clean(t.Name), 16), fit(string(t.Source), 8), fit(last, 23), triggerState(t, a.clock()))
+		if w < 76 {
+			row = fit(clean(t.Name), 12) + "  " + fit(triggerState(t, a.clock()), 23) + "  " + strings.TrimPrefix(last, "last fired ")
+		}
+		rows = append(rows, row)
 	}
 	p.sel = min(p.sel, len(ts)-1)
 	lines := append([]string{""}, p.draw(rows, w, p.rows)...)
-	lines = append(lines, "", faint.Render("  Account of "+clean(ts[p.sel].Name)))
+	lines = append(lines, "")
+	if t := ts[p.sel]; t.Why != "" {
+		lines = append(lines, place(triggerState(t, a.clock())+": "+clean(t.Why), w, 2)...)
+	}
+	lines = append(lines, faint.Render("  Account of "+clean(ts[p.sel].Name)))
 	lines = append(lines, account(ts[p.sel].Account, w)...)
 	return lines[:min(h, len(lines))], nil
 }
 
 // account shows where every firing went.
 func account(c event.Account, w int) []string {
-	lines := []string{
-		fmt.Sprintf("  fired %d = mailed %d + summarised %d + queued %d + held %d + dropped %d", c.Fired, c.Mailed, c.Summarised, c.Queued, c.Held, c.Dropped),
-		fmt.Sprintf("        + outside %d + extended %d + silent %d", c.Outside, c.Extended, c.Silent),
+	var lines []string
+	l := fmt.Sprintf("  fired %d =", c.Fired)
+	for i, x := range []struct {
+		what string
+		n    uint64
+	}{{"mailed", c.Mailed}, {"summarised", c.Summarised}, {"queued", c.Queued}, {"held", c.Held}, {"dropped", c.Dropped},
+		{"outside", c.Outside}, {"extended", c.Extended}, {"silent", c.Silent}} {
+		term := fmt.Sprintf(" %s %d", x.what, x.n)
+		if i > 0 {
+			term = " +" + term
+		}
+		if width(l+term) > w-2 {
+			lines, l = append(lines, l), strings.Repeat(" ", 7)
+		}
+		l += term
 	}
+	lines = append(lines, l)
 	var reasons []string
 	for r, n := range c.SilentReasons {
 		if n > 0 {
@@ -89,13 +110,10 @@ func account(c event.Account, w int) []string {
 	}
 	slices.Sort(reasons)
 	if len(reasons) > 0 {
-		lines = append(lines, "  silent: "+strings.Join(reasons, ", "))
+		lines = append(lines, hang("  silent: ", strings.Join(reasons, ", "), w-1, 2)...)
 	}
 	if !c.Balanced() {
 		lines = append(lines, "  "+bad.Render("!")+" The account does not add up. Please report this.")
-	}
-	for i := range lines {
-		lines[i] = cut(lines[i], w-1)
 	}
 	return lines
 }
@@ -120,13 +138,13 @@ func (*cameraPage) body(a *app, w, h int) ([]string, *tea.Position) {
 	if source == "" {
 		source = "none configured"
 	}
-	lines := []string{"",
-		pair("State", string(c.State), w),
-		pair("Source", source, w),
-		pair("Picture", picture, w),
-		pair("Rate", fmt.Sprintf("%.0f frames a second", a.pages[statusAt].(*statusPage).fps), w),
-		pair("Dropped", fmt.Sprintf("%s frames, replaced by a newer one before detection saw them", count(c.Dropped)), w),
-	}
+	lines := append([]string{""}, pairs(w,
+		"State", string(c.State),
+		"Source", source,
+		"Picture", picture,
+		"Rate", fmt.Sprintf("%.0f frames a second", a.pages[statusAt].(*statusPage).fps),
+		"Dropped", fmt.Sprintf("%s frames, replaced by a newer one before detection saw them", count(c.Dropped)),
+	)...)
 	if c.Problem != "" {
 		lines = append(lines, "")
 		lines = append(lines, place(clean(c.Problem), w, 3)...)
@@ -134,7 +152,14 @@ func (*cameraPage) body(a *app, w, h int) ([]string, *tea.Position) {
 	return lines[:min(h, len(lines))], nil
 }
 
-func pair(name, value string, w int) string { return cut("  "+fit(name, 16)+value, w-1) }
+// pairs draws names with their values, which go on below where they are long.
+func pairs(w int, nameValue ...string) []string {
+	var lines []string
+	for i := 0; i+1 < len(nameValue); i += 2 {
+		lines = append(lines, hang("  "+fit(nameValue[i], 16), nameValue[i+1], w-1, 3)...)
+	}
+	return lines
+}
 
 // systemPage tells what runs and from which files, and every problem.
 type systemPage struct{ list }
@@ -164,24 +189,24 @@ func (p *systemPage) body(a *app, w, h int) ([]string, *tea.Position) {
 		path = "none: nothing is kept"
 	}
 	runs := map[string]string{"service": "as a service; this screen is attached to it", "terminal": "in this terminal", "demo": "demo: " + s.Demo}[s.Mode]
-	lines := []string{"",
-		pair("Version", clean(s.Version), w),
-		pair("Runs", clean(runs), w),
-		pair("Configuration", clean(path), w),
-		pair("Revision", clean(s.Revision), w),
-		pair("Store", clean(s.Storage.Directory), w),
-		pair("Clock", a.clock().Format("2 Jan 2006 15:04")+"  "+clean(s.Clock.Zone), w),
-		"",
-	}
+	lines := append([]string{""}, pairs(w,
+		"Version", clean(s.Version),
+		"Runs", clean(runs),
+		"Configuration", clean(path),
+		"Revision", clean(s.Revision),
+		"Store", clean(s.Storage.Directory),
+		"Clock", a.clock().Format("2 Jan 2006 15:04")+"  "+clean(s.Clock.Zone),
+	)...)
+	lines = append(lines, "")
 	ps := problems(s)
 	if len(ps) == 0 {
-		lines = append(lines, pair("Problems", "none", w))
+		lines = append(lines, pairs(w, "Problems", "none")...)
 		return lines[:min(h, len(lines))], nil
 	}
-	lines = append(lines, pair("Problems", fmt.Sprint(len(ps)), w))
+	lines = append(lines, pairs(w, "Problems", fmt.Sprint(len(ps)))...)
 	from, _ := p.window(len(ps), 1)
 	for _, problem := range ps[from:] {
-		for i, l := range place(problem, w-2, 3) {
+		for i, l := range place(problem, w-2, 6) {
 			mark := "  "
 			if i == 0 {
 				mark = bad.Render(" !")

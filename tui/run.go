@@ -67,8 +67,9 @@ func Run(ctx context.Context, b Backend, o Options) error {
 	inner, cancel := context.WithCancel(ctx)
 	a := newApp(inner, b, o.Now)
 	a.ascii, a.ask = !t.UTF8, !term.SizeKnown(o.Out)
-	p := tea.NewProgram(a,
-		tea.WithInput(o.In),
+	var p *tea.Program
+	p = tea.NewProgram(a,
+		tea.WithInput(term.NewInput(o.In, func() { p.Send(notTextMsg{false}) })),
 		tea.WithOutput(tty),
 		tea.WithEnvironment(o.Env),
 		tea.WithColorProfile(t.Profile),

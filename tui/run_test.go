@@ -198,3 +198,16 @@ func BenchmarkStatus(b *testing.B) {
 		s.View()
 	}
 }
+
+// A terminal that is not set to UTF-8 is told so, in a paste too.
+func TestBytesThatAreNoText(t *testing.T) {
+	master, stop := run(t, newFake(), 80, 24)
+	follow(t, master, "1 Status")
+	if _, err := master.WriteString("2\t\x1b[200~p\xe4ss\x1b[201~"); err != nil {
+		t.Fatal(err)
+	}
+	follow(t, master, "UTF-8")
+	if err := stop(); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}

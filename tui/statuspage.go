@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"time"
 
 	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
@@ -123,12 +124,13 @@ func (p *statusPage) body(a *app, w, h int) ([]string, *tea.Position) {
 		}
 	}
 	// Problems give way to what must be seen of triggers and results.
-	keep := h - 5 - len(s.Triggers)
+	triggers := triggerLines(s.Triggers, a.clock(), w)
+	keep := h - 4 - len(triggers)
 	if len(lines) > keep && keep > 4 {
 		lines = append(lines[:keep-1], fmt.Sprintf("   more: 7 System shows all %s", plural(len(problems(s)), "problem")))
 	}
 	lines = append(lines, "")
-	lines = append(lines, triggerLines(s.Triggers, w)...)
+	lines = append(lines, triggers...)
 	lines = append(lines, "")
 	inbox := inboxLines(s.Inbox, w)
 	if h-len(lines) < len(inbox)+3 {
@@ -150,15 +152,25 @@ func inboxLines(inbox []string, w int) []string {
 	return lines
 }
 
-// problems are all sentences that want attention.
+// problems are all sentences that want attention: what is wrong in the
+// configuration file, what else is wrong, what to know of the file. A finding
+// that a problem repeats is told once.
 func problems(s event.Status) []string {
-	var out []string
-	for _, list := range [][]string{s.Findings, s.Problems} {
-		for _, p := range list {
-			out = append(out, clean(p))
+	var out, warnings []string
+	for _, f := range s.Findings {
+		if strings.Contains(f, ": warning: ") { // as config.Finding writes it
+			warnings = append(warnings, clean(f))
+		} else {
+			out = append(out, clean(f))
 		}
 	}
-	return out
+	for _, p := range s.Problems {
+		for _, f := range s.Findings {
+			p = strings.TrimSuffix(p, ": "+f)
+		}
+		out = append(out, clean(p))
+	}
+	return append(out, warnings...)
 }
 
 // fact is a labelled line: what, one word, the rest; right stands at the edge.
@@ -172,8 +184,8 @@ func (p *statusPage) camera(c event.Camera, w int) string {
 		right = fmt.Sprintf("%dx%d  %s", c.Width, c.Height, right)
 	}
 	rest := clean(c.Source)
-	if c.Problem != "" && c.State != event.CameraOK {
-		rest, right = clean(c.Problem), ""
+	if c.State != event.CameraOK { // why stands among the problems
+		right = ""
 	}
 	if rest == "" {
 		rest, right = "none configured", ""
@@ -182,7 +194,16 @@ func (p *statusPage) camera(c event.Camera, w int) string {
 }
 
 func queueLine(q event.Queue, w int) string {
-	word, rest := "ok", fmt.Sprintf("%d queued  %d deferred  %d held  %s delivered", q.Queued, q.Deferred, q.Held, count(q.Delivered))
+	word, rest := "ok", ""
+	for _, x := range []struct {
+		n    int
+		what string
+	}{{q.Queued, "queued"}, {q.Deferred, "deferred"}, {q.Held, "held"}} {
+		if x.n > 0 || w >= 76 {
+			rest += fmt.Sprintf("%d %s  ", x.n, x.what)
+		}
+	}
+	rest += count(q.Delivered) + " delivered"
 	switch {
 	case q.Held > 0:
 		word = "held"
@@ -191,16 +212,13 @@ func queueLine(q event.Queue, w int) string {
 	case q.Queued > 0:
 		word = "sending"
 	}
-	if q.Problem != "" {
-		rest += "  " + clean(q.Problem)
-	}
 	return fact("Queue", word, rest, "", w)
 }
 
 func clockLine(s event.Status, w int) string {
 	word, rest := "set", clean(s.Clock.Zone)
 	if !s.Clock.Set {
-		word, rest = "not set", "mails say so until the clock is right"
+		word, rest = "not set", "mails say so until it is right"
 	}
 	return fact("Clock", word, rest, "", w)
 }
@@ -222,12 +240,12 @@ func storageLine(s event.Storage, w int) string {
 func low(s event.Storage) bool { return s.FreeBytes > 0 && s.FreeBytes < 100e6 }
 
 // triggerLines is a line for each trigger under a heading.
-func triggerLines(ts []event.Trigger, w int) []string {
+func triggerLines(ts []event.Trigger, now time.Time, w int) []string {
 	if len(ts) == 0 {
 		return []string{"  No trigger yet, nothing is watched: a adds one for motion."}
 	}
 	wide := w >= 80
-	name, state, level := 10, 17, 0
+	name, state, level := 9, 23, 0
 	if wide {
 		spare := w - 80
 		name, state, level = 10+min(spare/4, 20), 17+min(spare/4, 20), 16
@@ -249,25 +267,36 @@ func triggerLines(ts []event.Trigger, w int) []string {
 		if wide && t.Source == event.Motion && t.Fires > 0 {
 			lv = meter(t.Level, t.Fires)
 		}
-		st := triggerState(t)
+		st := triggerState(t, now)
+		room, below := state, ""
+		if wide && (lv == "" || width(st) > state) { // the state may use the level's column
+			room, lv = state+level+1, ""
+		}
+		if t.Why != "" {
+			if full := st + ": " + clean(t.Why); width(full) <= room {
+				st = full
+			} else {
+				below = clean(t.Why)
+			}
+		}
 		l := columns(clean(t.Name), string(t.Source), st, lv, count(t.Fired), count(t.Account.Mailed+t.Summarised), count(t.Account.Queued), count(t.Account.Held))
-		if lv == "" && wide { // the reason may use the empty column
-			l = "  " + fit(clean(t.Name), name) + " " + fit(string(t.Source), 8) + " " + fit(st, state+level+1) +
+		if room > state {
+			l = "  " + fit(clean(t.Name), name) + " " + fit(string(t.Source), 8) + " " + fit(st, room) +
 				fmt.Sprintf("%5s%7s%7s%5s", count(t.Fired), count(t.Account.Mailed+t.Summarised), count(t.Account.Queued), count(t.Account.Held))
 		}
 		lines = append(lines, l)
+		if below != "" {
+			lines = append(lines, hang("    ", below, w-1, 2)...)
+		}
 	}
 	return lines
 }
 
-// triggerState says whether a trigger listens and, if not, until when or why.
-func triggerState(t event.Trigger) string {
+// triggerState says whether a trigger listens and, if not, until when.
+func triggerState(t event.Trigger, now time.Time) string {
 	s := strings.ReplaceAll(string(t.State), "_", " ")
-	switch {
-	case t.Why != "":
-		return s + ": " + clean(t.Why)
-	case !t.Until.IsZero():
-		return s + " to " + t.Until.Format("15:04")
+	if t.Why == "" && !t.Until.IsZero() {
+		s += " to " + until(t.Until, now)
 	}
 	return s
 }
@@ -313,12 +342,15 @@ func (a *app) resultLines(w, h int) []string {
 	for _, r := range rs {
 		when, who = max(when, width(moment(r.at, a.clock()))), min(max(who, width(r.who)), 16)
 	}
+	told := strings.Join(problems(a.status), "\n")
 	for _, r := range rs {
-		l := fmt.Sprintf("  %s  %s  %s", fit(moment(r.at, a.clock()), when), fit(r.who, who), strong.Render(fit(r.what, 13)))
-		if r.words != "" {
-			l += "  " + r.words
+		if strings.Contains(told, r.words) { // above, or with a newer result
+			r.words = ""
+		} else if strings.HasPrefix(r.what, "deferred") {
+			told += "\n" + r.words
 		}
-		lines = append(lines, cut(l, w-1))
+		head := fmt.Sprintf("  %s  %s  %s  ", fit(moment(r.at, a.clock()), when), fit(r.who, who), strong.Render(fit(r.what, 13)))
+		lines = append(lines, beside(head, r.words, 4, w-1, 2)...)
 	}
-	return lines
+	return lines[:min(h, len(lines))]
 }

@@ -24,14 +24,19 @@ type walk struct {
 	end    string // how it ended
 }
 
-// failed is the first step that failed, or nil.
+// failed is the first step that failed, or nil. An address that did not answer
+// is none where another one of the server did.
 func (w *walk) failed() *event.Step {
+	var f *event.Step
 	for i := range w.steps {
-		if !w.steps[i].OK {
-			return &w.steps[i]
+		switch s := &w.steps[i]; {
+		case !s.OK && f == nil:
+			f = s
+		case s.OK && s.Step == "tcp" && f != nil && f.Step == "tcp":
+			f = nil
 		}
 	}
-	return nil
+	return f
 }
 
 // stop ends a diagnosis that runs.
@@ -41,16 +46,18 @@ func (w *walk) stop() {
 	}
 }
 
-// lines draws at most h lines: the title, a line for each step, how it ended.
-// The newest steps are shown where not all fit.
+// lines draws at most h lines: the title, the steps, how it ended. The newest
+// steps are shown where not all fit.
 func (k *walk) lines(w, h int) []string {
 	tail := k.ending(w)
 	room := max(0, h-1-len(tail))
-	steps := k.steps[max(0, len(k.steps)-room):]
-	out := []string{"  " + accent.Render(cut(k.title, w-4))}
-	for _, s := range steps {
-		out = append(out, stepLine(s, w))
+	var steps []string
+	for i := range k.steps {
+		s := &k.steps[i]
+		steps = append(steps, stepLines(*s, w, k.over && !k.ok && s == k.failed())...)
 	}
+	steps = steps[max(0, len(steps)-room):]
+	out := append([]string{"  " + accent.Render(cut(k.title, w-4))}, steps...)
 	if len(steps) < room {
 		out = append(out, "")
 	}
@@ -76,7 +83,7 @@ func (k *walk) ending(w int) []string {
 	}
 	var out []string
 	for _, t := range texts {
-		for _, l := range wrap(t, w-7, 2) {
+		for _, l := range wrap(t, w-7, 3) {
 			out = append(out, "  "+mark+" "+l)
 			mark = "  "
 		}
@@ -84,24 +91,29 @@ func (k *walk) ending(w int) []string {
 	return out
 }
 
-// stepLine: mark, step, time, target, the words.
-func stepLine(s event.Step, w int) string {
+// stepLines: mark, step, time, target, the words, which stand below where they
+// are long. told: the verdict stands at the end of the panel.
+func stepLines(s event.Step, w int, told bool) []string {
 	mark := good.Render("ok")
 	if !s.OK {
 		mark = bad.Render("! ")
 	}
 	words := s.Text
-	if words == "" || s.OK && s.Verdict != "" && s.Code == 0 {
+	switch {
+	case told && strings.Contains(s.Verdict, s.Text):
+		words = ""
+	case words == "" || s.OK && s.Verdict != "" && s.Code == 0:
 		words = s.Verdict
 	}
 	if s.Code != 0 && !strings.HasPrefix(words, fmt.Sprint(s.Code)) {
-		words = fmt.Sprintf("%d %s", s.Code, words)
+		words = strings.TrimSpace(fmt.Sprintf("%d %s", s.Code, words))
 	}
 	target := 24
 	if w >= 100 {
 		target = 36
 	}
-	return cut(fmt.Sprintf("  %s %s%6.0f ms  %s  %s", mark, fit(clean(s.Step), 6), s.MS, fit(clean(s.Target), target), clean(words)), w-1)
+	head := fmt.Sprintf("  %s %s%6.0f ms  %s  ", mark, fit(clean(s.Step), 6), s.MS, fit(clean(s.Target), target))
+	return beside(head, clean(words), 5, w-1, 3)
 }
 
 // fieldOf is the field that a failed step speaks of.

@@ -124,6 +124,30 @@ func wrap(s string, w, n int) []string {
 	return lines
 }
 
+// hang puts text behind head and goes on below its beginning: at most n lines of
+// w columns.
+func hang(head, text string, w, n int) []string {
+	at := width(head)
+	lines := wrap(text, w-at, n)
+	if len(lines) == 0 {
+		return []string{cut(head, w)}
+	}
+	for i := range lines {
+		lines[i] = cut(head+lines[i], w)
+		head = strings.Repeat(" ", at)
+	}
+	return lines
+}
+
+// beside puts text behind head where it fits, else below it, indented: at most
+// n lines of w columns there.
+func beside(head, text string, indent, w, n int) []string {
+	if width(head)+width(text) <= w {
+		return []string{head + text}
+	}
+	return append([]string{cut(strings.TrimRight(head, " "), w)}, hang(strings.Repeat(" ", indent), text, w, n)...)
+}
+
 // clusters splits s into what a person takes for single characters.
 func clusters(s string) []string {
 	var out []string
@@ -164,12 +188,30 @@ func count(n uint64) string {
 	return fmt.Sprintf("%dM", n/1_000_000)
 }
 
-// plural writes "1 problem", "3 problems".
+// plural writes "1 problem", "3 problems", "2 addresses".
 func plural(n int, what string) string {
 	if n == 1 {
 		return "1 " + what
 	}
+	if strings.HasSuffix(what, "s") {
+		what += "e"
+	}
 	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// until writes a time to come, to the minute: with its weekday where it is not
+// today, with its date where that is more than six days ahead.
+func until(t, now time.Time) string {
+	t = t.In(now.Location())
+	y, m, d := now.Date()
+	day := func(n int) time.Time { return time.Date(y, m, d+n, 0, 0, 0, 0, now.Location()) }
+	switch {
+	case t.Before(day(1)):
+		return t.Format("15:04")
+	case t.Before(day(7)):
+		return t.Format("Mon 15:04")
+	}
+	return t.Format("2 Jan 15:04")
 }
 
 // moment writes a time as short as the day allows, seen from now.

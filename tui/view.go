@@ -2,6 +2,7 @@ package tui
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"charm.land/bubbles/v2/key"
@@ -134,6 +135,8 @@ func (a *app) message() string {
 		return a.qu.text
 	case a.say != "":
 		return a.say
+	case a.helping && len(helpLines(a.w)) > a.h-5-messages:
+		return "Up and down show more; any other key closes the help."
 	case a.helping:
 		return "Any key closes the help."
 	}
@@ -171,31 +174,57 @@ func (a *app) keyLine(w int) string {
 	return spread(left, right, w)
 }
 
-// help explains the keys and the pages.
+// help shows the part of the help that fits.
 func (a *app) help(w, rows int) []string {
-	entry := func(bs ...key.Binding) string {
-		var b strings.Builder
-		for _, x := range bs {
-			b.WriteString(strong.Render(fit(x.Help().Key, 11)) + fit(x.Help().Desc, 15))
+	lines := helpLines(w)
+	a.helpTop = max(0, min(a.helpTop, len(lines)-rows))
+	return lines[a.helpTop:min(len(lines), a.helpTop+rows)]
+}
+
+// scrollHelp takes the keys that move the help; false: k is none, or all is in view.
+func (a *app) scrollHelp(k tea.KeyPressMsg) bool {
+	rows := a.h - 5 - messages
+	if len(helpLines(a.w)) <= rows {
+		return false
+	}
+	switch {
+	case key.Matches(k, keys.Up):
+		a.helpTop--
+	case key.Matches(k, keys.Down):
+		a.helpTop++
+	case key.Matches(k, keys.PageUp):
+		a.helpTop -= rows
+	case key.Matches(k, keys.PageDown), k.String() == "space":
+		a.helpTop += rows
+	default:
+		return false
+	}
+	a.helpTop = max(0, min(a.helpTop, len(helpLines(a.w))-rows))
+	return true
+}
+
+// helpLines explains the keys and the pages, in as many columns as there is room for.
+func helpLines(w int) []string {
+	const keyW, whatW = 11, 15
+	entries := func(title string, bs ...key.Binding) []string {
+		lines := []string{"  " + accent.Render(title)}
+		for row := range slices.Chunk(bs, max(1, w/(keyW+whatW))) {
+			l := ""
+			for _, b := range row {
+				l += strong.Render(fit(b.Help().Key, keyW)) + fit(b.Help().Desc, whatW)
+			}
+			lines = append(lines, "  "+strings.TrimRight(l, " "))
 		}
-		return "  " + cut(strings.TrimRight(b.String(), " "), w-3)
+		return lines
 	}
-	lines := []string{
-		"  " + accent.Render("While no field is focused"),
-		entry(keys.Pages, keys.Test, keys.Diagnose),
-		entry(keys.Save, keys.Undo, keys.Quit),
-		entry(bind("f", "fire a trigger"), bind("r", "retry, return"), bind("x", "drop a mail")),
-		"  " + accent.Render("In a field"),
-		entry(keys.FieldPages, keys.FieldTest, keys.FieldDiagnose),
-		entry(keys.FieldSave, keys.FieldUndo, keys.FieldQuit),
-		entry(bind("tab, enter", "next field"), bind("shift+tab", "field before"), bind("esc, ^g", "leave field")),
-		entry(keys.Fix, keys.Redraw, keys.FieldHelp),
+	lines := entries("While no field is focused", keys.Pages, keys.Test, keys.Diagnose, keys.Save, keys.Undo, keys.Quit,
+		bind("f", "fire a trigger"), bind("r", "retry, return"), bind("x", "drop a mail"))
+	lines = append(lines, entries("In a field", keys.FieldPages, keys.FieldTest, keys.FieldDiagnose, keys.FieldSave, keys.FieldUndo, keys.FieldQuit,
+		bind("tab, enter", "next field"), bind("shift+tab", "field before"), bind("esc, ^g", "leave field"),
+		bind("^k", "empty it"), keys.Fix, keys.Redraw)...)
+	lines = append(lines, "  "+accent.Render("Pages"))
+	for i, p := range pages {
+		lines = append(lines, cut(fmt.Sprintf("  %d %-9s %s", i+1, p.name, p.about), w-1))
 	}
-	if rows >= len(lines)+len(pages)+1 {
-		lines = append(lines, "  "+accent.Render("Pages"))
-		for i, p := range pages {
-			lines = append(lines, cut(fmt.Sprintf("  %d %-9s %s", i+1, p.name, p.about), w-1))
-		}
-	}
-	return lines[:min(rows, len(lines))]
+	return lines
 }

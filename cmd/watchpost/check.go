@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"slices"
+	"os"
+	"strings"
 
 	"watchpost/engine/config"
 )
@@ -34,8 +36,10 @@ func runCheck(_ context.Context, args []string, s streams) int {
 	f := newFlags("check", s)
 	field := f.String("field", "", "judge one value of this key")
 	literal := -1
-	if slices.Contains(args, "--field") || slices.Contains(args, "-field") {
-		literal = 0 // VALUE is taken as it is
+	for _, a := range args {
+		if name, _, _ := strings.Cut(strings.TrimLeft(a, "-"), "="); name == "field" && strings.HasPrefix(a, "-") {
+			literal = 0 // VALUE is taken as it is
+		}
 	}
 	words, ok := f.parse(args, literal, 0, 1)
 	if !ok {
@@ -56,13 +60,17 @@ func runCheck(_ context.Context, args []string, s streams) int {
 	if err != nil {
 		return f.failed(err)
 	}
-	return printFindings(f, l.Findings, file.Path()+": ok")
+	fine := file.Path() + ": ok"
+	if _, err := os.Stat(file.Path()); errors.Is(err, os.ErrNotExist) {
+		fine = file.Path() + ": ok, there is no such file: a box without a configuration"
+	}
+	return printFindings(f, l.Findings, fine)
 }
 
 func checkField(f *flags, key, raw string) int {
 	field, ok := config.Lookup(key)
 	if !ok {
-		return f.failed(fmt.Errorf("there is no field %q; docs/configuration.md lists them", key))
+		return f.failed(fmt.Errorf("there is no field %q; the README lists them", key))
 	}
 	value, err := f.value(key, raw)
 	if err != nil {

@@ -209,7 +209,7 @@ func TestSetThroughServiceAndFile(t *testing.T) {
 
 func TestPlainSetup(t *testing.T) {
 	r := newRig(t, "")
-	answers := "Gate 3\nEurope/Berlin\nscene:\nmail.exam ple\nmail.example.net\n587\n\n\ngate3\nhunter2\ngate3@example.net\nguard@example.net\n\n\n\nyes\n"
+	answers := "Gate 3\nEurope/Berlin\nscene:\nmail.exam ple\nmail.example.net\n587\n\n\ngate3\nhunter2\ngate3@example.net\nguard@example.net\n\n\n\nyes\nyes\n"
 	out, errOut, code := r.run(answers, "setup", "--plain")
 	if code != exitOK || strings.Contains(out, "hunter2") {
 		t.Fatalf("%d %s%s", code, out, errOut)
@@ -218,7 +218,7 @@ func TestPlainSetup(t *testing.T) {
 		t.Errorf("check: %d %s", code, out)
 	}
 	text, _ := os.ReadFile(r.config)
-	for _, w := range []string{"Gate 3", "mail.example.net", "guard@example.net"} {
+	for _, w := range []string{"Gate 3", "mail.example.net", "guard@example.net", "source: motion"} {
 		if !strings.Contains(string(text), w) {
 			t.Errorf("the file lacks %q:\n%s", w, text)
 		}

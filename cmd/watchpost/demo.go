@@ -9,6 +9,7 @@ import (
 	netmail "net/mail"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"golang.org/x/sync/errgroup"
 
@@ -23,7 +24,8 @@ const demoMails = 20 // that the embedded mail server keeps
 // generated scene as the camera, an embedded mail server, a folder that goes
 // away at the end. why says, where it was not asked for, what was not found.
 func runDemo(ctx context.Context, f *flags, why string, show func(context.Context, tui.Backend) error) int {
-	dir, err := os.MkdirTemp("", "watchpost-demo-")
+	sweepDemos()
+	dir, err := os.MkdirTemp("", fmt.Sprintf("watchpost-demo-%d-", os.Getpid()))
 	if err != nil {
 		return f.failed(err)
 	}
@@ -37,9 +39,11 @@ func runDemo(ctx context.Context, f *flags, why string, show func(context.Contex
 	if err := os.WriteFile(path, demoConfig(addr, dir), 0o600); err != nil {
 		return f.failed(err)
 	}
-	text := "a generated scene is the camera, an embedded mail server takes the mail; nothing is kept"
+	var known []string
+	text := "a generated scene, an embedded mail server; nothing is kept"
 	if why != "" {
-		text = "no configuration and no camera (" + why + "): a generated scene and an embedded mail server stand in; nothing is kept"
+		text = "no configuration and no camera were found; nothing is kept"
+		known = []string{"camera: " + why}
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -47,7 +51,7 @@ func runDemo(ctx context.Context, f *flags, why string, show func(context.Contex
 	g.Go(func() error { return server.Run(ctx) })
 	g.Go(func() error {
 		defer cancel()
-		srv, err := begin{file: config.Open(path), mode: "demo", demo: text, log: fileLog, inbox: func() []string { return inbox(server) }}.open()
+		srv, err := begin{file: config.Open(path), mode: "demo", demo: text, known: known, log: fileLog, inbox: func() []string { return inbox(server) }}.open()
 		if err != nil {
 			return err
 		}
@@ -58,6 +62,17 @@ func runDemo(ctx context.Context, f *flags, why string, show func(context.Contex
 		err = nil
 	}
 	return f.result(err)
+}
+
+// sweepDemos removes the folders of demos that were killed.
+func sweepDemos() {
+	left, _ := filepath.Glob(filepath.Join(os.TempDir(), "watchpost-demo-*-*"))
+	for _, dir := range left {
+		var pid int
+		if _, err := fmt.Sscanf(filepath.Base(dir), "watchpost-demo-%d-", &pid); err == nil && syscall.Kill(pid, 0) == syscall.ESRCH {
+			os.RemoveAll(dir)
+		}
+	}
 }
 
 func demoConfig(addr, dir string) []byte {

@@ -58,7 +58,11 @@ func printStep(w io.Writer, s event.Step) {
 	}
 	fmt.Fprintf(w, "%-3s %-7s %-28s %6.0f ms  %s\n", mark, s.Step, s.Target, s.MS, s.Verdict)
 	if !s.OK {
-		for _, line := range []string{s.Text, s.Do} {
+		text := s.Text
+		if s.Code > 0 {
+			text = fmt.Sprintf("%d %s", s.Code, text)
+		}
+		for _, line := range []string{text, s.Do} {
 			if line = strings.TrimSpace(line); line != "" {
 				fmt.Fprintf(w, "            %s\n", line)
 			}

@@ -80,7 +80,11 @@ func runEvents(ctx context.Context, args []string, s streams) int {
 	if err := exportEvent(dir, e, to); err != nil {
 		return f.failed(err)
 	}
-	fmt.Fprintf(s.out, "%d images in %s\n", len(e.Images), to)
+	if f.json {
+		f.printJSON(map[string]any{"id": e.ID, "images": len(e.Images), "directory": to})
+	} else {
+		fmt.Fprintf(s.out, "%s in %s\n", counted(len(e.Images), "image"), to)
+	}
 	return exitOK
 }
 
@@ -95,7 +99,7 @@ func showEvent(f *flags, dir string, e event.Stored) {
 	} else {
 		fmt.Fprintf(f.s.out, "  to     %s\n", e.End.Format("2006-01-02 15:04:05.000 MST"))
 	}
-	fmt.Fprintf(f.s.out, "  fired  %d times, peak %.2f %%\n", e.Firings, e.Peak)
+	fmt.Fprintf(f.s.out, "  fired  %s, peak %.2f %%\n", counted(e.Firings, "time"), e.Peak)
 	for _, im := range e.Images {
 		fmt.Fprintf(f.s.out, "  %s\n", filepath.Join(dir, e.ID, im.File))
 	}
@@ -123,4 +127,12 @@ func exportEvent(dir string, e event.Stored, to string) error {
 		}
 	}
 	return nil
+}
+
+// counted is "1 image" or "2 images".
+func counted(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
 }

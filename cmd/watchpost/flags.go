@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"watchpost/engine/config"
@@ -86,8 +87,19 @@ func (f *flags) misused(why string) bool {
 			u = c.usage
 		}
 	}
-	fmt.Fprintf(f.s.err, "watchpost %s: %s; usage: watchpost %s\n", f.Name(), why, u)
+	if u == "watchpost" {
+		u = "[--demo]"
+	}
+	fmt.Fprintf(f.s.err, "%s: %s; usage: watchpost %s\n", f.word(), why, u)
 	return false
+}
+
+// word is the command as it was typed.
+func (f *flags) word() string {
+	if f.Name() == "watchpost" {
+		return "watchpost"
+	}
+	return "watchpost " + f.Name()
 }
 
 // file returns the configuration file that the flags name.
@@ -100,12 +112,26 @@ func (f *flags) file() *config.File {
 
 // service returns a client of the running service, or control.ErrNoService.
 func (f *flags) service(ctx context.Context) (*control.Client, error) {
-	return control.Dial(ctx, socketPath(f.file().Path()))
+	err := error(control.ErrNoService)
+	paths := socketPaths(f.file().Path())
+	// A service started with another environment says in its store where it listens.
+	if l, _, lerr := load(f.file()); lerr == nil {
+		if path := socketOf(stateDir(l.Config)); path != "" && filepath.Base(path) == filepath.Base(paths[0]) {
+			paths = append(paths, path)
+		}
+	}
+	for _, path := range paths {
+		var c *control.Client
+		if c, err = control.Dial(ctx, path); !errors.Is(err, control.ErrNoService) {
+			return c, err
+		}
+	}
+	return nil, err
 }
 
 // failed says in one line why a command could not run and returns its exit code.
 func (f *flags) failed(err error) int {
-	fmt.Fprintf(f.s.err, "watchpost %s: %s\n", f.Name(), strings.ReplaceAll(err.Error(), "\n", " "))
+	fmt.Fprintf(f.s.err, "%s: %s\n", f.word(), strings.ReplaceAll(err.Error(), "\n", " "))
 	if errors.Is(err, control.ErrNoService) {
 		return exitNoService
 	}

@@ -14,7 +14,7 @@ import (
 	"watchpost/tui"
 )
 
-const logMax = 1 << 20 // bytes of the terminal's log before it begins anew
+const logMax = 1 << 20 // bytes of the terminal's log file before the next one begins
 
 // runTerminal is `watchpost` alone: it attaches to the service that runs on the
 // configuration, or is engine and interface itself; without a configuration and
@@ -94,15 +94,46 @@ func beside(ctx context.Context, srv *service, show func(context.Context, tui.Ba
 
 // fileLog logs beside the store, so that nothing prints over the interface.
 func fileLog(dir string) (*slog.Logger, error) {
-	path := filepath.Join(dir, "watchpost.log")
-	if st, err := os.Stat(path); err == nil && st.Size() > logMax {
-		if err := os.Rename(path, path+".1"); err != nil {
-			return nil, fmt.Errorf("open the log: %w", err)
-		}
-	}
-	w, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
+	w := &logFile{path: filepath.Join(dir, "watchpost.log")}
+	if err := w.open(); err != nil {
 		return nil, fmt.Errorf("open the log: %w", err)
 	}
 	return slog.New(slog.NewTextHandler(w, nil)), nil
+}
+
+// logFile is a log of at most twice logMax: the file and the one before it.
+// slog writes one record at a time.
+type logFile struct {
+	path string
+	f    *os.File
+	size int64
+}
+
+func (l *logFile) open() error {
+	f, err := os.OpenFile(l.path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	st, err := f.Stat()
+	if err != nil {
+		f.Close()
+		return err
+	}
+	l.f, l.size = f, st.Size()
+	return nil
+}
+
+func (l *logFile) Write(p []byte) (int, error) {
+	if l.size > logMax {
+		l.f.Close()
+		if err := os.Rename(l.path, l.path+".1"); err != nil {
+			return 0, err
+		}
+		if err := l.open(); err != nil {
+			return 0, err
+		}
+	}
+	n, err := l.f.Write(p)
+	l.size += int64(n)
+	return n, err
 }

@@ -63,7 +63,7 @@ func commands() []command {
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
-	defer stop()
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends it at once
 	os.Exit(run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
 }
 
@@ -87,6 +87,15 @@ func run(ctx context.Context, args []string, s streams) int {
 		if k < 0 {
 			fmt.Fprintf(s.err, "watchpost: there is no command %q; watchpost help lists them\n", a)
 			return exitUsage
+		}
+		for _, h := range args[i+1:] {
+			if h == "-h" || h == "-help" || h == "--help" {
+				fmt.Fprintf(s.out, "watchpost %s\n    %s\n", all[k].usage, all[k].about)
+				return exitOK
+			}
+			if !strings.HasPrefix(h, "-") {
+				break // a VALUE may be anything
+			}
 		}
 		return all[k].run(ctx, slices.Concat(args[:i], args[i+1:]), s)
 	}

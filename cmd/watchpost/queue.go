@@ -46,6 +46,9 @@ func openQueue(ctx context.Context, f *flags) (queue, func(), error) {
 		l.Close()
 		return nil, nil, err
 	}
+	for _, p := range o.Problems() {
+		fmt.Fprintln(f.s.err, p)
+	}
 	return spoolFiles{o}, func() { l.Close() }, nil
 }
 
@@ -56,7 +59,7 @@ func offline(f *flags) (dir string, l *lock, err error) {
 		return "", nil, err
 	}
 	dir = stateDir(loaded.Config)
-	l, err = takeLock(filepath.Join(dir, "lock"), "the store "+dir)
+	l, err = takeLock(filepath.Join(dir, "lock"), "the store "+dir, "")
 	return dir, l, err
 }
 
@@ -91,6 +94,15 @@ func runQueue(ctx context.Context, args []string, s streams) int {
 	if err != nil {
 		return f.failed(err)
 	}
+	did := map[string]string{"retry": "tried again at once", "drop": "dropped"}[verb]
+	switch {
+	case f.json:
+		f.printJSON(map[string]string{"id": id, "done": did})
+	case id == "":
+		fmt.Fprintln(s.out, "everything that is held or waits is "+did)
+	default:
+		fmt.Fprintln(s.out, id+" is "+did)
+	}
 	return exitOK
 }
 
@@ -112,15 +124,15 @@ func showQueue(ctx context.Context, f *flags, q queue, id string) int {
 		case id != "":
 			printMail(f.s.out, m)
 		default:
-			fmt.Fprintf(f.s.out, "%-22s %-9s %s  %s\n", m.ID, m.QueueState(), m.At.Format("2006-01-02 15:04:05"), m.Subject)
+			fmt.Fprintf(f.s.out, "%-25s %-9s %s  %s\n", m.ID, m.QueueState(), m.At.Format("2006-01-02 15:04:05"), m.Subject)
 		}
 	}
 	return exitOK
 }
 
 func printMail(w io.Writer, m event.Mail) {
-	fmt.Fprintf(w, "%s: %s, %s\n  subject  %s\n  bytes    %d\n  queued   %s, %d attempts\n", m.ID, m.QueueState(), m.Kind,
-		m.Subject, m.Bytes, m.Queued.Format(time.DateTime), m.Attempts)
+	fmt.Fprintf(w, "%s: %s, %s\n  subject  %s\n  bytes    %d\n  queued   %s, %s\n", m.ID, m.QueueState(), m.Kind,
+		m.Subject, m.Bytes, m.Queued.Format(time.DateTime), counted(m.Attempts, "attempt"))
 	for _, r := range m.Recipients {
 		fmt.Fprintf(w, "  %s  %s  %s\n", r.State, r.Address, r.Reply)
 	}

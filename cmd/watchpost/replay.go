@@ -57,6 +57,7 @@ type replaySummary struct {
 	Clip     string  `json:"clip,omitempty"`
 	Frames   uint64  `json:"frames"`
 	Events   int     `json:"events"`
+	Damaged  uint64  `json:"damaged,omitempty"` // pictures that could not be read: no motion
 	DecodeMS float64 `json:"decode_ms_per_frame"`
 	DetectMS float64 `json:"detect_ms_per_frame"`
 }
@@ -188,6 +189,9 @@ func (r *replay) run(ctx context.Context, stdin io.Reader) error {
 		unreadable := hw.Pictures{}.Luma(&plane, &f) != nil
 		r.decode += time.Since(begun)
 		r.summary.Frames++
+		if unreadable {
+			r.summary.Damaged++
+		}
 		r.last = f.Seq
 		if err := r.step(&plane, &f, unreadable); err != nil {
 			return err
@@ -205,6 +209,9 @@ func (r *replay) run(ctx context.Context, stdin io.Reader) error {
 	}
 	if errors.Is(ended, hw.ErrTruncated) {
 		return fmt.Errorf("the clip is truncated: %w", ended)
+	}
+	if r.summary.Frames > 0 && r.summary.Frames == r.summary.Damaged {
+		return fmt.Errorf("clip %s: none of its %d pictures can be read: they are no baseline or progressive JPEG", r.clip, r.summary.Frames)
 	}
 	if errors.Is(ended, io.EOF) {
 		return nil
@@ -282,7 +289,12 @@ func (r *replay) finish() error {
 	if r.json {
 		return r.line(s)
 	}
-	return r.print("%d frames, %d events; %.3f ms to decode and %.3f ms to detect, a frame\n", s.Frames, s.Events, s.DecodeMS, s.DetectMS)
+	damaged := ""
+	if s.Damaged > 0 {
+		damaged = fmt.Sprintf(" (%d of them damaged)", s.Damaged)
+	}
+	return r.print("%s%s, %s; %.3f ms to decode and %.3f ms to detect, a frame\n",
+		counted(int(s.Frames), "frame"), damaged, counted(s.Events, "event"), s.DecodeMS, s.DetectMS)
 }
 
 func (r *replay) line(v any) error {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -15,6 +16,7 @@ import (
 	"watchpost/engine"
 	"watchpost/engine/config"
 	"watchpost/engine/control"
+	"watchpost/engine/durable"
 	"watchpost/hw"
 	"watchpost/mail"
 )
@@ -38,7 +40,9 @@ type begin struct {
 	file *config.File
 	mode string // service, terminal, demo
 	demo string
-	log  func(dir string) (*slog.Logger, error)
+	// known are problems found before.
+	known []string
+	log   func(dir string) (*slog.Logger, error)
 	// inbox is what arrived at the embedded mail server, in demo mode.
 	inbox func() []string
 }
@@ -58,7 +62,7 @@ func load(file *config.File) (config.Loaded, []config.Finding, error) {
 			good.Revision = l.Revision // a change is made on the file as it is
 			return good, l.Findings, nil
 		}
-		return config.Loaded{Config: config.Config{Version: 1}, Revision: l.Revision}, l.Findings, nil
+		return config.Loaded{Config: config.Default(), Revision: l.Revision}, l.Findings, nil
 	}
 	return l, nil, nil
 }
@@ -71,10 +75,11 @@ func (b begin) open() (s *service, err error) {
 			s.close()
 		}
 	}()
-	socket := socketPath(b.file.Path())
-	if err := s.lock(socket+".lock", "the configuration "+b.file.Path()); err != nil {
+	socket := socketPaths(b.file.Path())[0]
+	if err := s.lock(socket+".lock", "the configuration "+b.file.Path(), ""); err != nil {
 		return s, err
 	}
+	stamp := b.file.Stamp()
 	loaded, findings, err := load(b.file)
 	if err != nil {
 		return s, err
@@ -83,7 +88,7 @@ func (b begin) open() (s *service, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return s, fmt.Errorf("open the store: %w", err)
 	}
-	if err := s.lock(filepath.Join(dir, "lock"), "the store "+dir); err != nil {
+	if err := s.lock(filepath.Join(dir, "lock"), "the store "+dir, socketNote+socket+"\n"); err != nil {
 		return s, err
 	}
 	if s.log, err = b.log(dir); err != nil {
@@ -98,8 +103,9 @@ func (b begin) open() (s *service, err error) {
 			return hw.OpenCamera(c.Source, c.Width, c.Height, c.FPS)
 		},
 		FindCamera: hw.FindCamera, Pictures: hw.Pictures{}, Outbox: s.outbox, Mail: feed,
-		Clock: wallClock{}, Log: s.log, File: b.file, Loaded: loaded, Findings: findings,
-		Directory: dir, Version: version, Mode: b.mode, Demo: b.demo, Inbox: b.inbox,
+		Clock: wallClock{}, Log: s.log, File: b.file, Stamp: stamp, Loaded: loaded, Findings: findings,
+		Directory: dir, DirectoryOf: stateDir, Known: append(b.known, storeMoved(b.file.Path(), dir)...),
+		Version: version, Mode: b.mode, Demo: b.demo, Inbox: b.inbox,
 	})
 	if err != nil {
 		return s, err
@@ -118,8 +124,26 @@ func (b begin) open() (s *service, err error) {
 	return s, err
 }
 
-func (s *service) lock(path, what string) error {
-	l, err := takeLock(path, what)
+// storeMoved remembers beside the configuration where the store is, and says so
+// where the last one was elsewhere and mail still waits in it.
+func storeMoved(configPath, dir string) []string {
+	path := filepath.Join(filepath.Dir(configPath), "."+filepath.Base(configPath)+".store")
+	last, err := os.ReadFile(path)
+	was := strings.TrimSpace(string(last))
+	if err == nil && was != dir {
+		if waiting, _ := os.ReadDir(filepath.Join(was, "spool", "queue")); len(waiting) > 0 {
+			// The note stays as it is until nothing waits there any more.
+			return []string{fmt.Sprintf("mail: %d mails wait in the store %s, which storage.directory named before: move its content to %s while nothing runs, or name it again", len(waiting)/2, was, dir)}
+		}
+	}
+	if was != dir {
+		durable.WriteFile(path, 0o644, []byte(dir+"\n")) // where it cannot be written there is no such warning
+	}
+	return nil
+}
+
+func (s *service) lock(path, what, note string) error {
+	l, err := takeLock(path, what, note)
 	if err == nil {
 		s.locks = append(s.locks, l)
 	}

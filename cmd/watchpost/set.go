@@ -3,6 +3,10 @@ package main
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
 
 	"watchpost/engine/config"
 	"watchpost/engine/control"
@@ -24,6 +28,10 @@ func runSet(ctx context.Context, args []string, s streams) int {
 	if err != nil && !(errors.Is(err, config.ErrRefused) && len(findings) > 0) {
 		return f.failed(err)
 	}
+	// Of the whole file only what is wrong and what concerns the key; check tells all.
+	findings = slices.DeleteFunc(findings, func(x config.Finding) bool {
+		return x.Level == config.Warning && !strings.HasPrefix(x.Key, words[0]) && x.Key != ""
+	})
 	code := printFindings(f, findings, "")
 	if err != nil {
 		code = exitFailed
@@ -42,11 +50,12 @@ func apply(ctx context.Context, f *flags, changes []config.Change) ([]config.Fin
 	if err != nil {
 		return nil, err
 	}
-	for range 5 { // another session may save between the two
+	for range 50 { // another session may save between the two
 		var settings config.Settings
 		if settings, err = client.Config(ctx); err != nil {
 			return nil, err
 		}
+		time.Sleep(time.Duration(rand.IntN(10)) * time.Millisecond)
 		var findings []config.Finding
 		if _, findings, err = client.Apply(ctx, settings.Revision, changes); !errors.Is(err, config.ErrConflict) {
 			return findings, err

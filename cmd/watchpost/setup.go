@@ -48,6 +48,12 @@ func runSetup(ctx context.Context, args []string, s streams) int {
 		return f.failed(fmt.Errorf("nothing was saved: %s", x))
 	}
 	changes := draft.Changes()
+	if len(settings.Config.Triggers) == 0 {
+		fmt.Fprint(s.out, "There is no trigger: nothing is watched. Add one for motion? (yes or no) ")
+		if answer, err := readLine(in); err == nil && strings.HasPrefix(strings.ToLower(answer), "y") {
+			changes = append(changes, config.Change{Key: "triggers", Value: "[{name: motion, source: motion}]"})
+		}
+	}
 	if len(changes) == 0 {
 		fmt.Fprintln(s.out, "Nothing was changed.")
 		return exitOK
@@ -110,6 +116,9 @@ func ask(f *flags, in *bufio.Reader, d *config.Draft, key string) error {
 		case line == "?":
 			fmt.Fprintln(f.s.out, field.Help)
 			continue
+		case line == "-" && field.Secret:
+			d.Clear(key)
+			return nil
 		case line == "-":
 			d.Set(key, "")
 		case line != "":
@@ -140,7 +149,7 @@ func currentSettings(ctx context.Context, f *flags) (config.Settings, error) {
 	if !errors.Is(err, control.ErrNoService) {
 		return config.Settings{}, err
 	}
-	l, err := f.file().Load()
+	l, _, err := load(f.file())
 	if err != nil {
 		return config.Settings{}, err
 	}

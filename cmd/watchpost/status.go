@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"watchpost/engine/event"
 )
@@ -46,7 +47,11 @@ func printStatus(w io.Writer, st event.Status) {
 	for _, t := range st.Triggers {
 		fmt.Fprintf(w, "trigger  %s  %s  %s", t.Name, t.Source, strings.ReplaceAll(string(t.State), "_", " "))
 		if !t.Until.IsZero() {
-			fmt.Fprintf(w, " until %s", t.Until.Format("Mon 15:04"))
+			form := "15:04:05"
+			if t.Until.Sub(st.Clock.Time) > 12*time.Hour {
+				form = "Mon 15:04"
+			}
+			fmt.Fprintf(w, " until %s", t.Until.Format(form))
 		}
 		if t.Why != "" {
 			fmt.Fprintf(w, " (%s)", t.Why)

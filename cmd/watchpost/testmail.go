@@ -24,6 +24,9 @@ func runTestMail(ctx context.Context, args []string, s streams) int {
 	ctx, cancel := context.WithTimeout(ctx, *timeout)
 	defer cancel()
 	_, changes, err := client.Watch(ctx)
+	if ctx.Err() != nil {
+		return testTimeout(f, "", event.Mail{})
+	}
 	if err != nil {
 		return f.failed(err)
 	}
@@ -104,6 +107,10 @@ func testOutcome(f *flags, m event.Mail) int {
 func testTimeout(f *flags, id string, m event.Mail) int {
 	if f.json {
 		f.printJSON(map[string]any{"ok": false, "queue_id": id})
+		return exitTimeout
+	}
+	if id == "" {
+		fmt.Fprintln(f.s.out, "not delivered: the time was over before the service had taken it")
 		return exitTimeout
 	}
 	fmt.Fprintf(f.s.out, "not delivered yet; it stays in the queue as %s and is tried again\n", id)

@@ -64,7 +64,8 @@ func (d *Draft) SecretSet(key string) bool {
 	return d.base.Secrets[key]
 }
 
-// Set changes a field's text. Setting the base's text again makes it unchanged.
+// Set changes a field's text. Setting the base's text again makes it unchanged;
+// for a secret that is the empty text, since its value is not known here: see Clear.
 func (d *Draft) Set(key, raw string) {
 	key = d.key(key)
 	d.judged = nil
@@ -73,6 +74,15 @@ func (d *Draft) Set(key, raw string) {
 		return
 	}
 	d.typed[key] = raw
+}
+
+// Clear empties a field. Of a secret it takes the saved value away, which Set cannot.
+func (d *Draft) Clear(key string) {
+	key = d.key(key)
+	d.Set(key, "")
+	if d.base.Secrets[key] {
+		d.typed[key] = ""
+	}
 }
 
 // whole judges the draft as a whole, once after each change.
@@ -226,7 +236,7 @@ func (d *Draft) Rebase(base Settings) (conflicts []string) {
 		}
 		now := d.baseText(ch.Key)
 		sp, ok := find(ch.Key)
-		if ok && !sp.f.Secret && canonical(sp, ch.Value) == now {
+		if ok && !sp.f.Secret && canonical(sp, ch.Value) == now || ok && sp.f.Secret && ch.Value == "" && !d.base.Secrets[ch.Key] {
 			continue
 		}
 		d.typed[ch.Key] = ch.Value

@@ -99,6 +99,50 @@ func TestDraftChanges(t *testing.T) {
 	}
 }
 
+// TestDraftClearsASecret: an empty password is typed like one that was not touched.
+func TestDraftClearsASecret(t *testing.T) {
+	const key = "smtp.password"
+	d := drafted()
+	if d.Set(key, ""); d.Changed("") {
+		t.Error("nothing typed is no change")
+	}
+	d.Clear(key)
+	want := []Change{{key, ""}}
+	if got := d.Changes(); !reflect.DeepEqual(got, want) || d.Raw(key) != "" || d.SecretSet(key) || !d.Changed(key) {
+		t.Errorf("%q %v", got, d.SecretSet(key))
+	}
+	if v := d.Verdict(key); v.Blocks() {
+		t.Errorf("%+v", v)
+	}
+	if _, s, found := PatchFor(d.base.Config, Secrets{SMTPPassword: "hush"}, want); s.SMTPPassword != "" || hasErrors(found) {
+		t.Errorf("PatchFor leaves it: %v", found)
+	}
+	if d.Set(key, "new"); !d.SecretSet(key) || d.Raw(key) != "new" {
+		t.Error("what is typed afterwards counts")
+	}
+	d.Clear(key)
+	if d.Rebase(d.base); !d.Changed(key) {
+		t.Error("lost on the way to a newer configuration")
+	}
+	d.Rebase(Settings{Config: d.base.Config})
+	if d.Changed("") {
+		t.Error("the newer configuration has no password any more")
+	}
+	if d.Clear(key); d.Changed("") {
+		t.Error("there was nothing to clear")
+	}
+	d.Clear("smtp.server")
+	if d.Raw("smtp.server") != "" || !d.Changed("smtp.server") {
+		t.Error("any other field is emptied too")
+	}
+
+	f := made(t, example, exampleSecrets)
+	load(t, f)
+	if l, err := f.Save(want); err != nil || l.Secrets.SMTPPassword != "" || read(t, f.secretsPath()) != "smtp: {password: \"\"}\n" {
+		t.Errorf("%v %s", err, read(t, f.secretsPath()))
+	}
+}
+
 func TestRebase(t *testing.T) {
 	d := drafted()
 	d.Set("smtp.port", "25")

@@ -12,6 +12,7 @@ import (
 	"reflect"
 	"strings"
 	"sync"
+	"syscall"
 
 	"watchpost/engine/durable"
 	"watchpost/engine/event"
@@ -58,8 +59,11 @@ const secretsName = "secrets.yaml"
 
 func (f *File) secretsPath() string { return filepath.Join(filepath.Dir(f.path), secretsName) }
 
-// content is the bytes of both files; nil where one is missing.
-type content struct{ config, secrets []byte }
+// content is the bytes of both files; nil where one is missing or cannot be read.
+type content struct {
+	config, secrets       []byte
+	configErr, secretsErr error // why it could not be read
+}
 
 // revision tells one content from another.
 func (c content) revision() string {
@@ -67,46 +71,62 @@ func (c content) revision() string {
 	fmt.Fprintf(h, "%d %d\n", len(c.config), len(c.secrets))
 	h.Write(c.config)
 	h.Write(c.secrets)
+	if c.configErr != nil || c.secretsErr != nil {
+		fmt.Fprintf(h, "%v\n%v", c.configErr, c.secretsErr)
+	}
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }
 
 // readBoth reads both files; of one that is too large just enough to tell.
-func (f *File) readBoth() (c content, err error) {
-	if c.config, err = readFile(f.path); err != nil {
-		return c, err
-	}
-	c.secrets, err = readFile(f.secretsPath())
-	return c, err
+func (f *File) readBoth() (c content) {
+	c.config, c.configErr = readFile(f.path)
+	c.secrets, c.secretsErr = readFile(f.secretsPath())
+	return c
 }
 
+var errNotAFile = errors.New("not a file")
+
 func readFile(path string) ([]byte, error) {
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe is not waited for
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read the configuration: %w", err)
+		return nil, err
 	}
 	defer f.Close()
 	if st, err := f.Stat(); err == nil && !st.Mode().IsRegular() {
-		return nil, fmt.Errorf("read the configuration: %s is not a file", path)
+		return nil, errNotAFile
 	}
 	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err != nil {
-		return nil, fmt.Errorf("read the configuration: %w", err)
+		return nil, err
 	}
 	return data, nil
 }
 
-// Load reads and judges the file and its secrets. An error means that a file
-// could not be read at all; what is wrong in it is told by the findings.
+// unreadable tells why a file cannot be read and what to do.
+func unreadable(err error) Verdict {
+	var at *os.PathError
+	if errors.As(err, &at) {
+		err = at.Err // the finding names the file
+	}
+	do := "look at the disk, put the file back"
+	switch {
+	case errors.Is(err, errNotAFile):
+		do = "move away what stands in its place"
+	case errors.Is(err, os.ErrPermission):
+		do = "give it to the user that watchpost runs as"
+	}
+	return wrong("cannot be read", "This cannot be read ("+err.Error()+"): "+do+".")
+}
+
+// Load reads and judges the file and its secrets. What is wrong in them is told
+// by the findings, also that one of them cannot be read; the error is always nil.
 func (f *File) Load() (Loaded, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	b, err := f.readBoth()
-	if err != nil {
-		return Loaded{}, err
-	}
+	b := f.readBoth()
 	f.revision = b.revision()
 	l, _ := f.judge(b)
 	return l, nil
@@ -116,11 +136,11 @@ func (f *File) Load() (Loaded, error) {
 func (f *File) judge(b content) (Loaded, map[string]Finding) {
 	c, s := Default(), Secrets{}
 	main := loader{file: f.path, c: &c, s: &s}
-	main.read(b.config)
+	main.take(b.config, b.configErr)
 	kept := loader{file: f.secretsPath(), secret: true, c: &c, s: &s}
-	kept.read(b.secrets)
-	if st, err := os.Stat(f.secretsPath()); err == nil && st.Mode().Perm()&0o077 != 0 {
-		kept.add(0, "", wary("readable by others", fmt.Sprintf("Others may read the secrets in this file (mode %04o): chmod 600 it.", st.Mode().Perm())))
+	kept.take(b.secrets, b.secretsErr)
+	if st, err := os.Stat(f.secretsPath()); err == nil && b.secretsErr == nil && st.Mode().Perm()&0o077 != 0 {
+		kept.tell(0, "", wary("readable by others", fmt.Sprintf("Others may read the secrets in this file (mode %04o): chmod 600 it.", st.Mode().Perm())))
 	}
 	where := map[string]Finding{}
 	for key, line := range main.lines {
@@ -159,6 +179,12 @@ func locate(x Finding, where map[string]Finding, file string) Finding {
 // (and the secrets file where a secret changed) durably. With a finding of level
 // Error nothing is written and ErrRefused returned; ErrConflict says that the
 // file changed on the disk since it was loaded.
+//
+// Where the files as they stand have an error they are not in force, nor shown
+// anywhere: the changes are then made in the last good copy, or in an empty file
+// where there is none, and what that replaces is set aside beside it as
+// FILE.broken, which a finding of level Warning tells. A secrets file that has no
+// error stays.
 func (f *File) Save(changes []Change) (Loaded, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -167,14 +193,17 @@ func (f *File) Save(changes []Change) (Loaded, error) {
 		return Loaded{}, err
 	}
 	defer unlock()
-	old, err := f.readBoth()
-	if err != nil {
-		return Loaded{}, err
-	}
+	old := f.readBoth()
 	if f.revision != "" && f.revision != old.revision() {
 		return Loaded{}, ErrConflict
 	}
+	base := old
 	before, where := f.judge(old)
+	if hasErrors(before.Findings) {
+		base = f.inForce(old, before.Findings)
+		before, _ = f.judge(base)
+		before.Revision, where = old.revision(), nil // nobody has a file in which to look up these lines
+	}
 	want, wantSecrets, refused := apply(before.Config, before.Secrets, changes)
 	for i := range refused {
 		refused[i] = locateChanged(refused[i], where)
@@ -183,7 +212,7 @@ func (f *File) Save(changes []Change) (Loaded, error) {
 		return Loaded{Config: before.Config, Revision: before.Revision, Findings: refused}, ErrRefused
 	}
 	layout := fmt.Errorf("save %s: the change does not fit into the file as it is laid out: make it by hand", f.path)
-	new, err := f.patched(old, before, want, wantSecrets, changes)
+	new, err := f.patched(base, before, want, wantSecrets, changes)
 	if err != nil {
 		return Loaded{}, layout
 	}
@@ -200,10 +229,16 @@ func (f *File) Save(changes []Change) (Loaded, error) {
 	if !agrees(after, want, wantSecrets, changes) { // never a saved file that says something else than was meant
 		return Loaded{}, layout
 	}
+	aside, err := f.setAside(old, base)
+	if err != nil {
+		return Loaded{}, err
+	}
 	if err := f.write(old, new); err != nil {
 		return Loaded{}, err
 	}
+	after, _ = f.judge(new) // again: the secrets now have the mode that was missed before
 	f.revision = after.Revision
+	after.Findings = append(after.Findings, aside...)
 	return after, nil
 }
 
@@ -256,14 +291,14 @@ func (f *File) write(old, new content) error {
 	if err := durable.MkdirAll(filepath.Dir(f.path), 0o755); err != nil {
 		return fmt.Errorf("save the configuration: %w", err)
 	}
-	if !bytes.Equal(old.secrets, new.secrets) {
+	if old.secretsErr != nil || !bytes.Equal(old.secrets, new.secrets) {
 		if err := durable.WriteFile(target(f.secretsPath()), 0o600, new.secrets); err != nil {
 			return fmt.Errorf("save the secrets: %w", err)
 		}
 	}
-	if !bytes.Equal(old.config, new.config) {
+	if old.configErr != nil || !bytes.Equal(old.config, new.config) {
 		path, mode := target(f.path), os.FileMode(0o644)
-		if st, err := os.Stat(path); err == nil {
+		if st, err := os.Stat(path); err == nil && old.configErr == nil { // a mode that let nobody read is not kept
 			mode = st.Mode().Perm()
 		}
 		if err := durable.WriteFile(path, mode, new.config); err != nil {
@@ -271,6 +306,22 @@ func (f *File) write(old, new content) error {
 		}
 	}
 	return nil
+}
+
+// Stamp changes when either file does; "" stands for one that is missing. It is
+// for whoever polls: nothing is read.
+func (f *File) Stamp() string { return stampOf(f.path) + "/" + stampOf(f.secretsPath()) }
+
+func stampOf(path string) string {
+	st, err := os.Stat(path)
+	if err != nil {
+		return ""
+	}
+	s := fmt.Sprint(st.ModTime().UnixNano(), st.Size(), st.Mode())
+	if at, ok := st.Sys().(*syscall.Stat_t); ok {
+		s += fmt.Sprint(" ", at.Ino, " ", at.Uid, " ", at.Gid) // who may read it is a change too
+	}
+	return s
 }
 
 // target follows a symbolic link, so that a save does not replace it by a file.

@@ -26,21 +26,26 @@ func (f *File) good(suffix string) *File {
 
 // read returns a good copy's bytes; false where there is none.
 func (f *File) readGood(suffix string) (content, bool) {
-	b, err := f.good(suffix).readBoth()
-	return b, err == nil && b.config != nil
+	b := f.good(suffix).readBoth()
+	return b, b.config != nil && b.secretsErr == nil
+}
+
+// lastGood finds the last good copy that is not of the given revision.
+func (f *File) lastGood(but string) (content, Loaded, bool) {
+	for _, suffix := range []string{".good", ".good-1"} { // the second also where a crash came between two renames
+		if b, ok := f.readGood(suffix); ok && b.revision() != but {
+			if l, _ := f.good(suffix).judge(b); !hasErrors(l.Findings) {
+				return b, l, true
+			}
+		}
+	}
+	return content{}, Loaded{}, false
 }
 
 // LoadGood reads the last good copy; false where there is none.
 func (f *File) LoadGood() (Loaded, bool) {
-	for _, suffix := range []string{".good", ".good-1"} { // the second where a crash came between two renames
-		if _, ok := f.readGood(suffix); !ok {
-			continue
-		}
-		if l, err := f.good(suffix).Load(); err == nil && !hasErrors(l.Findings) {
-			return l, true
-		}
-	}
-	return Loaded{}, false
+	_, l, ok := f.lastGood("")
+	return l, ok
 }
 
 // MarkGood keeps a copy of what the file holds now, which has just been put in
@@ -49,9 +54,9 @@ func (f *File) LoadGood() (Loaded, bool) {
 func (f *File) MarkGood() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	b, err := f.readBoth()
-	if err != nil {
-		return err
+	b := f.readBoth()
+	if err := errors.Join(b.configErr, b.secretsErr); err != nil {
+		return wrapGood(err)
 	}
 	if len(b.config) == 0 {
 		return nil
@@ -105,22 +110,11 @@ func (f *File) keep(b content) error {
 	return durable.Rename(making, f.beside(".good"))
 }
 
-// before finds the last good copy that differs from what the file holds.
-func (f *File) before(now content) (content, bool) {
-	for _, suffix := range []string{".good", ".good-1"} {
-		if b, ok := f.readGood(suffix); ok && b.revision() != now.revision() {
-			if l, _ := f.good(suffix).judge(b); !hasErrors(l.Findings) {
-				return b, true
-			}
-		}
-	}
-	return content{}, false
-}
-
 var errNoGood = errors.New("there is no earlier configuration to return to")
 
 // Revert writes the last good configuration before the present one and loads it.
-// Reverting twice comes back to where it began.
+// Reverting twice comes back to where it began. A present one that has errors is
+// set aside first, as Save does.
 func (f *File) Revert() (Loaded, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -129,29 +123,29 @@ func (f *File) Revert() (Loaded, error) {
 		return Loaded{}, err
 	}
 	defer unlock()
-	now, err := f.readBoth()
-	if err != nil {
-		return Loaded{}, err
-	}
-	b, ok := f.before(now)
+	now := f.readBoth()
+	b, _, ok := f.lastGood(now.revision())
 	if !ok {
 		return Loaded{}, errNoGood
+	}
+	var aside []Finding
+	if l, _ := f.judge(now); hasErrors(l.Findings) {
+		if aside, err = f.setAside(now, b); err != nil {
+			return Loaded{}, err
+		}
 	}
 	if err := f.write(now, b); err != nil {
 		return Loaded{}, err
 	}
 	f.revision = b.revision()
 	l, _ := f.judge(b)
+	l.Findings = append(l.Findings, aside...)
 	return l, nil
 }
 
 // CanRevert reports whether there is one.
 func (f *File) CanRevert() bool {
-	now, err := f.readBoth()
-	if err != nil {
-		return false
-	}
-	_, ok := f.before(now)
+	_, _, ok := f.lastGood(f.readBoth().revision())
 	return ok
 }
 
@@ -161,7 +155,7 @@ func (f *File) lock() (unlock func(), err error) {
 	if err := durable.MkdirAll(filepath.Dir(f.path), 0o755); err != nil {
 		return nil, fmt.Errorf("lock the configuration: %w", err)
 	}
-	l, err := os.OpenFile(f.beside(".lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	l, err := openLock(f.beside(".lock"))
 	if err != nil {
 		return nil, fmt.Errorf("lock the configuration: %w", err)
 	}
@@ -177,4 +171,22 @@ func (f *File) lock() (unlock func(), err error) {
 		}
 		time.Sleep(step)
 	}
+}
+
+// openLock opens the lock file. One that root makes belongs to whom the folder
+// belongs, so that a service of that user can lock it too.
+func openLock(path string) (*os.File, error) {
+	l, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	if errors.Is(err, os.ErrExist) {
+		return os.OpenFile(path, os.O_RDWR, 0)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if st, err := os.Stat(filepath.Dir(path)); err == nil {
+		if owner, ok := st.Sys().(*syscall.Stat_t); ok {
+			_ = l.Chown(int(owner.Uid), int(owner.Gid)) // only root may, and only root need
+		}
+	}
+	return l, nil
 }

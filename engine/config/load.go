@@ -25,10 +25,32 @@ type loader struct {
 	lines  map[string]int // of each key that the file has
 }
 
+// add notes what was found in the file's text. Of the secrets file that is a line
+// and a kind: whatever stands there may be a password.
 func (l *loader) add(line int, key string, v Verdict) {
+	if l.secret {
+		key, v = withoutText(key, v)
+	}
+	l.tell(line, key, v)
+}
+
+// tell notes a finding as it is.
+func (l *loader) tell(line int, key string, v Verdict) {
 	if len(l.out) < maxFindings {
 		l.out = append(l.out, Finding{File: l.file, Line: line, Key: key, Verdict: v})
 	}
+}
+
+// withoutText leaves of a finding only what this program says by itself: keys of
+// the field table, and what a secret's own check says, which never shows it.
+func withoutText(key string, v Verdict) (string, Verdict) {
+	for key != "" && byKey[key] == nil && !isSection(key) {
+		key = key[:max(strings.LastIndexByte(key, '.'), 0)]
+	}
+	if own := byKey[key]; v == inMainFile || own != nil && own.Secret {
+		return key, v
+	}
+	return key, Verdict{Level: v.Level, Short: v.Short, Text: "This is not right (" + v.Short + "): the file holds smtp: {password: \"…\"}, in quotes."}
 }
 
 // at notes the line of a key.
@@ -39,16 +61,25 @@ func (l *loader) at(key string, line int) {
 	l.lines[key] = line
 }
 
+// take reads a file's bytes, or tells why there are none.
+func (l *loader) take(data []byte, err error) {
+	if err != nil {
+		l.tell(0, "", unreadable(err))
+		return
+	}
+	l.read(data)
+}
+
 // read judges a file's bytes and reads them. It returns the file's root map;
 // nil where there is nothing in it, or where it is no configuration at all.
 func (l *loader) read(data []byte) *yaml.Node {
 	if line, v := readable(data); v.Blocks() {
-		l.add(line, "", v)
+		l.tell(line, "", v)
 		return nil
 	}
 	root, err := oneDocument(data)
 	if err != nil {
-		line, v := yamlTrouble(err, data, l.secret)
+		line, v := yamlTrouble(err, data)
 		l.add(line, "", v)
 		return nil
 	}
@@ -94,8 +125,8 @@ func readable(data []byte) (line int, v Verdict) {
 
 var lineInError = regexp.MustCompile(`line (\d+)`)
 
-// yamlTrouble turns the library's error into one line. It never repeats text of the file.
-func yamlTrouble(err error, data []byte, secret bool) (line int, v Verdict) {
+// yamlTrouble turns the library's error into one line.
+func yamlTrouble(err error, data []byte) (line int, v Verdict) {
 	msg := strings.TrimPrefix(err.Error(), "yaml: ")
 	if m := lineInError.FindStringSubmatch(msg); m != nil {
 		line, _ = strconv.Atoi(m[1])
@@ -103,9 +134,6 @@ func yamlTrouble(err error, data []byte, secret bool) (line int, v Verdict) {
 	}
 	if i := strings.IndexByte(msg, '\n'); i >= 0 {
 		msg = msg[:i]
-	}
-	if secret {
-		msg = "see the line"
 	}
 	if lines := bytes.Split(data, []byte{'\n'}); line > 0 && line <= len(lines) && bytes.HasPrefix(bytes.TrimLeft(lines[line-1], " "), []byte{'\t'}) {
 		msg = "a tab at the beginning of the line; YAML wants spaces"

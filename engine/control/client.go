@@ -11,7 +11,11 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strconv"
+	"syscall"
+	"time"
 
 	"watchpost/engine"
 	"watchpost/engine/config"
@@ -22,6 +26,9 @@ var _ engine.API = (*Client)(nil)
 
 // ErrNoService says that nobody answers on the socket.
 var ErrNoService = errors.New("the service is not running")
+
+// answerTime is how long the service may take to begin its answer.
+const answerTime = 30 * time.Second
 
 // Client is engine.API over the socket of a running service.
 type Client struct {
@@ -34,12 +41,18 @@ func Dial(ctx context.Context, path string) (*Client, error) {
 		var d net.Dialer
 		return d.DialContext(ctx, "unix", path)
 	}
+	if err := trusted(filepath.Dir(path)); err != nil {
+		return nil, err
+	}
 	conn, err := dial(ctx, "", "")
-	if err != nil {
-		return nil, fmt.Errorf("%w (%v)", ErrNoService, err)
+	switch {
+	case errors.Is(err, os.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
+		return nil, fmt.Errorf("%w (nobody answers on %s)", ErrNoService, path)
+	case err != nil: // it may well run
+		return nil, fmt.Errorf("reach the service: %w", err)
 	}
 	conn.Close()
-	return &Client{http: &http.Client{Transport: &http.Transport{DialContext: dial, MaxIdleConns: 4}}}, nil
+	return &Client{http: &http.Client{Transport: &http.Transport{DialContext: dial, MaxIdleConns: 4, ResponseHeaderTimeout: answerTime}}}, nil
 }
 
 func (c *Client) do(ctx context.Context, method, path string, query url.Values, body any) (*http.Response, error) {
@@ -60,6 +73,10 @@ func (c *Client) do(ctx context.Context, method, path string, query url.Values, 
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
+		}
+		var slow interface{ Timeout() bool }
+		if errors.As(err, &slow) && slow.Timeout() {
+			return nil, fmt.Errorf("the service does not answer within %v: it hangs, or the disk does; see its log, then restart it", answerTime)
 		}
 		return nil, fmt.Errorf("%w (%v)", ErrNoService, errors.Unwrap(err))
 	}

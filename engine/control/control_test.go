@@ -173,3 +173,27 @@ func TestNoService(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// A folder that others may write to is not trusted with a password.
+func TestStrangersFolder(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "d")
+	if err := os.Mkdir(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Listen(filepath.Join(dir, "s")); err == nil {
+		t.Error("a socket was opened in it")
+	}
+	if _, err := Dial(context.Background(), filepath.Join(dir, "s")); err == nil || errors.Is(err, ErrNoService) {
+		t.Errorf("error %v", err)
+	}
+	link := filepath.Join(t.TempDir(), "l")
+	if err := os.Symlink(t.TempDir(), link); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Dial(context.Background(), filepath.Join(link, "s")); err == nil || errors.Is(err, ErrNoService) {
+		t.Errorf("a symbolic link: %v", err)
+	}
+}

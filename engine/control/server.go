@@ -16,6 +16,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"time"
 
 	"watchpost/engine"
@@ -34,6 +35,9 @@ func Listen(path string) (net.Listener, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("open the local socket: %w", err)
 	}
+	if err := trusted(filepath.Dir(path)); err != nil {
+		return nil, err
+	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("open the local socket: %w", err)
 	}
@@ -46,6 +50,20 @@ func Listen(path string) (net.Listener, error) {
 		return nil, fmt.Errorf("open the local socket: %w", err)
 	}
 	return l, nil
+}
+
+// trusted refuses a folder in which somebody else could put a socket of his own:
+// what is sent there may be a password. A missing folder is nobody's.
+func trusted(dir string) error {
+	st, err := os.Lstat(dir)
+	if err != nil {
+		return nil
+	}
+	owner, me := int(st.Sys().(*syscall.Stat_t).Uid), os.Geteuid()
+	if !st.IsDir() || st.Mode().Perm()&0o022 != 0 || owner != me && owner != 0 && me != 0 {
+		return fmt.Errorf("the folder %s of the local socket belongs to somebody else, or others may write to it: correct it, or set XDG_RUNTIME_DIR", dir)
+	}
+	return nil
 }
 
 // Serve answers on l until ctx ends.
@@ -152,6 +170,8 @@ func diagnose(api engine.API, w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	enc, flush := json.NewEncoder(w), http.NewResponseController(w)
+	w.WriteHeader(http.StatusOK)
+	flush.Flush() // the first step can take a while
 	ok, err := api.Diagnose(r.Context(), changes, func(s event.Step) {
 		enc.Encode(diagnosed{Step: &s})
 		flush.Flush()

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 )
 
@@ -40,6 +41,9 @@ func Write(path string, perm os.FileMode, produce func(io.Writer) error) (err er
 			err = fmt.Errorf("write %s: %w", path, err)
 		}
 	}()
+	if uid, gid, ok := owner(path); ok && f.Chown(uid, gid) != nil {
+		_ = f.Chown(-1, gid) // who may not give a file away may yet keep its group
+	}
 	if err = f.Chmod(perm); err != nil {
 		return err
 	}
@@ -56,6 +60,24 @@ func Write(path string, perm os.FileMode, produce func(io.Writer) error) (err er
 		return err
 	}
 	return SyncDir(dir)
+}
+
+// owner is whom a file at path is to belong to: whom the one that it replaces
+// belongs to; a new one that root writes, whom the folder belongs to. So root's
+// "set" does not lock out the service's own user.
+func owner(path string) (uid, gid int, ok bool) {
+	st, err := os.Lstat(path)
+	if errors.Is(err, os.ErrNotExist) && os.Geteuid() == 0 {
+		st, err = os.Stat(filepath.Dir(path))
+	}
+	if err != nil {
+		return 0, 0, false
+	}
+	at, ok := st.Sys().(*syscall.Stat_t)
+	if !ok {
+		return 0, 0, false
+	}
+	return int(at.Uid), int(at.Gid), true
 }
 
 // Rename moves a file or directory for good: the entry is fsynced in both directories.
@@ -118,13 +140,15 @@ func SyncDir(dir string) error {
 
 // Sweep removes the temporary files that a crash left in dir.
 func Sweep(dir string) error {
-	old, err := filepath.Glob(filepath.Join(dir, TempPrefix+"*"))
+	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return err
 	}
-	for _, p := range old {
-		if err := os.RemoveAll(p); err != nil {
-			return err
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), TempPrefix) {
+			if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

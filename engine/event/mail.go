@@ -114,9 +114,9 @@ type Step struct {
 	Step    string  `json:"step"`   // config, lookup, tcp, tls, ehlo, auth, mail, rcpt, data
 	Target  string  `json:"target"` // the name, address or recipient it was about
 	OK      bool    `json:"ok"`
-	MS      float64 `json:"ms"`             // how long it took, milliseconds
-	Code    int     `json:"code,omitempty"` // SMTP reply code, 0 where there was none
-	Text    string  `json:"text"`           // the server's or system's words, harmless for a terminal, no secret
-	Verdict string  `json:"verdict"`        // plain words
-	Do      string  `json:"do"`             // what to do; empty when OK
+	MS      float64 `json:"ms"`      // how long it took, milliseconds
+	Code    int     `json:"code"`    // SMTP reply code, 0 where there was none
+	Text    string  `json:"text"`    // the server's or system's words, harmless for a terminal, no secret
+	Verdict string  `json:"verdict"` // plain words
+	Do      string  `json:"do"`      // what to do; empty when OK
 }

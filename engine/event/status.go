@@ -62,6 +62,10 @@ type Queue struct {
 	Problem   string `json:"problem,omitempty"`
 }
 
+// ClockFloor is a moment before which a clock is taken as not set: this program
+// did not exist then.
+var ClockFloor = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
 // Clock is the box's clock and zone.
 type Clock struct {
 	Time time.Time `json:"time"`

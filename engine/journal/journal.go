@@ -8,7 +8,6 @@ package journal
 
 import (
 	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -51,6 +50,7 @@ type Journal struct {
 	recent    []string
 	tail      []event.Firing
 	damaged   int
+	unsynced  bool // the directory's entry of file is not on the disk yet
 }
 
 // Open reads the journal in dir, or begins one. What a crash tore off at the
@@ -87,8 +87,42 @@ func Open(dir string) (*Journal, error) {
 }
 
 func (j *Journal) replay() error {
-	r := bufio.NewReaderSize(j.file, 64<<10)
-	var good int64
+	good, checkpointed, err := j.read(j.file)
+	if err != nil {
+		return err
+	}
+	if old, oerr := os.Open(filepath.Join(j.dir, oldName)); oerr == nil && !checkpointed {
+		// The checkpoint cannot be read. What it stood for is in the old file.
+		j.reset()
+		_, _, err = j.read(old)
+		old.Close()
+		if err == nil {
+			_, err = j.file.Seek(0, io.SeekStart)
+		}
+		if err == nil {
+			good, _, err = j.read(j.file)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	j.size = good
+	if err := j.file.Truncate(good); err != nil {
+		return err
+	}
+	return j.file.Sync()
+}
+
+func (j *Journal) reset() {
+	j.next, j.delivered, j.damaged, j.recent, j.tail = 1, 0, 0, nil, nil
+	j.accounts, j.open, j.lastAlarm = map[string]event.Account{}, map[uint64]event.Firing{}, map[string]time.Time{}
+}
+
+// read applies a file. good is where the next record goes: behind the last whole
+// line, or before one bad line at the very end, which a crash tore.
+func (j *Journal) read(f *os.File) (good int64, checkpointed bool, err error) {
+	r := bufio.NewReaderSize(f, 64<<10)
+	var bad bool // the last line
 	var offset int64
 	for {
 		line, err := readLine(r)
@@ -96,40 +130,22 @@ func (j *Journal) replay() error {
 			break // what has no line end was torn off
 		}
 		if err != nil {
-			return err
+			return 0, false, err
+		}
+		if bad {
+			j.damaged++
+			good = offset
 		}
 		offset += int64(len(line)) + 1
 		rec, err := decode(line)
-		if err != nil {
-			if len(bytes.Trim(line, "\x00")) > 0 {
-				j.damaged++
-			}
+		if bad = err != nil; bad {
 			continue
 		}
+		checkpointed = checkpointed || rec.Checkpoint != nil
 		j.apply(rec)
 		good = offset
 	}
-	// Everything behind the last good record is what a crash left of a write
-	// that was never acknowledged.
-	st, err := j.file.Stat()
-	if err != nil {
-		return err
-	}
-	if st.Size() > good {
-		if good < offset {
-			j.damaged-- // the damage was the torn end
-		}
-		if err := j.file.Truncate(good); err != nil {
-			return err
-		}
-		if err := j.file.Sync(); err != nil {
-			return err
-		}
-	}
-	j.damaged = max(j.damaged, 0)
-	j.size = good
-	_, err = j.file.Seek(good, io.SeekStart)
-	return err
+	return good, checkpointed, nil
 }
 
 func readLine(r *bufio.Reader) ([]byte, error) {
@@ -230,6 +246,13 @@ func add(a *event.Account, d event.Disposition, n uint64) {
 	}
 }
 
+// AtLeast keeps numbers from being given again that are known from elsewhere.
+func (j *Journal) AtLeast(next uint64) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.next = max(j.next, next)
+}
+
 // Next returns the Seq that the next firing will have.
 func (j *Journal) Next() uint64 {
 	j.mu.Lock()
@@ -248,14 +271,15 @@ func (j *Journal) Fire(f event.Firing) error {
 	return j.append(record{Firing: &f})
 }
 
-// Settle records what became of a mail. A second call for the same mail changes nothing.
-func (j *Journal) Settle(o Outcome) error {
+// Settle records what became of a mail. A second call for the same mail changes
+// nothing, and fresh is false.
+func (j *Journal) Settle(o Outcome) (fresh bool, err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if slices.Contains(j.recent, o.Mail) {
-		return nil
+		return false, nil
 	}
-	return j.append(record{Outcome: &o})
+	return true, j.append(record{Outcome: &o})
 }
 
 func (j *Journal) append(rec record) error {
@@ -263,15 +287,17 @@ func (j *Journal) append(rec record) error {
 	if err != nil {
 		return err
 	}
-	if _, err = j.file.Write(line); err == nil {
+	if j.unsynced { // a rotation that is not on the disk yet: nothing is accepted before it is
+		if err := durable.SyncDir(j.dir); err != nil {
+			return fmt.Errorf("write the journal: %w", err)
+		}
+		j.unsynced = false
+	}
+	if _, err = j.file.WriteAt(line, j.size); err == nil {
 		err = j.file.Sync()
 	}
 	if err != nil {
-		// Half a record must not stay before the next one.
-		if terr := j.file.Truncate(j.size); terr == nil {
-			_, terr = j.file.Seek(j.size, io.SeekStart)
-			err = errors.Join(err, terr)
-		}
+		j.file.Truncate(j.size) // where that fails too, the next record is written over it
 		return fmt.Errorf("write the journal: %w", err)
 	}
 	j.size += int64(len(line))
@@ -294,23 +320,25 @@ func (j *Journal) rotate() error {
 		return err
 	}
 	path, old := filepath.Join(j.dir, fileName), filepath.Join(j.dir, oldName)
-	os.Remove(old)
-	if err := os.Link(path, old); err != nil && !errors.Is(err, os.ErrExist) {
-		return err
-	}
-	if err := durable.WriteFile(path, 0o600, line); err != nil {
-		return err
-	}
-	f, err := os.OpenFile(path, os.O_RDWR, 0o600)
+	f, err := os.CreateTemp(j.dir, durable.TempPrefix+"*")
 	if err != nil {
 		return err
 	}
-	if _, err := f.Seek(0, io.SeekEnd); err != nil {
+	if _, err = f.Write(line); err == nil {
+		err = f.Sync()
+	}
+	if err == nil {
+		os.Remove(old)
+		os.Link(path, old) // some file systems cannot: then there is no second copy
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
 		f.Close()
+		os.Remove(f.Name())
 		return err
 	}
-	j.file.Close()
-	j.file, j.size, j.rotateAt = f, int64(len(line)), rotateAt+int64(len(line))
+	j.file.Close() // from here on f is the journal, whatever comes
+	j.file, j.size, j.rotateAt, j.unsynced = f, int64(len(line)), rotateAt+int64(len(line)), true
 	return nil
 }
 

@@ -54,7 +54,7 @@ func TestAccountSurvives(t *testing.T) {
 	fire(t, j, "yard", event.Silent)
 	fire(t, j, "door", event.Extended)
 	for range 2 { // idempotent
-		if err := j.Settle(Outcome{Mail: "m1", Disposition: event.Mailed, Firings: []uint64{a}}); err != nil {
+		if _, err := j.Settle(Outcome{Mail: "m1", Disposition: event.Mailed, Firings: []uint64{a}}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -146,7 +146,7 @@ func TestRotate(t *testing.T) {
 	open := fire(t, j, "yard", event.Queued)
 	for i := range 100 {
 		seq := fire(t, j, "yard", event.Queued)
-		if err := j.Settle(Outcome{Mail: fmt.Sprint("m", i), Disposition: event.Mailed, Firings: []uint64{seq}}); err != nil {
+		if _, err := j.Settle(Outcome{Mail: fmt.Sprint("m", i), Disposition: event.Mailed, Firings: []uint64{seq}}); err != nil {
 			t.Fatal(err)
 		}
 		if i == 50 {
@@ -162,6 +162,86 @@ func TestRotate(t *testing.T) {
 	}
 	if !j.LastAlarm("yard").Equal(time.Unix(101, 0)) {
 		t.Errorf("last alarm %v", j.LastAlarm("yard"))
+	}
+}
+
+// A checkpoint that cannot be read is made up from the file before it.
+func TestDamagedCheckpoint(t *testing.T) {
+	dir := t.TempDir()
+	j, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 10 {
+		fire(t, j, "yard", event.Queued)
+	}
+	j.rotateAt = 1
+	fire(t, j, "yard", event.Queued)
+	fire(t, j, "yard", event.Outside)
+	j.Close()
+	path := filepath.Join(dir, fileName)
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole[20] ^= 1
+	if err := os.WriteFile(path, whole, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if j, err = Open(dir); err != nil {
+		t.Fatal(err)
+	}
+	if len(j.Open()) != 11 || j.Next() != 13 || j.Damaged() != 1 {
+		t.Errorf("open %d, next %d, damaged %d", len(j.Open()), j.Next(), j.Damaged())
+	}
+	check(t, j, "yard", event.Account{Fired: 12, Queued: 11, Outside: 1})
+}
+
+// Of damage at the end only the last line can be a torn write; the rest stays in the file.
+func TestDamagedEnd(t *testing.T) {
+	dir := t.TempDir()
+	j, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 10 {
+		fire(t, j, "yard", event.Queued)
+	}
+	j.Close()
+	path := filepath.Join(dir, fileName)
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := bytes.SplitAfter(whole, []byte("\n"))
+	for i := 5; i < 10; i++ {
+		lines[i][20] ^= 1
+	}
+	if err := os.WriteFile(path, bytes.Join(lines, nil), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if j, err = Open(dir); err != nil {
+		t.Fatal(err)
+	}
+	st, err := os.Stat(path)
+	if err != nil || j.Damaged() != 4 || st.Size() != int64(len(bytes.Join(lines[:9], nil))) {
+		t.Errorf("damaged %d, %d of %d bytes left", j.Damaged(), st.Size(), len(whole))
+	}
+}
+
+// Half a record that could not be taken back is written over by the next one.
+func TestHalfARecord(t *testing.T) {
+	j, err := Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	fire(t, j, "yard", event.Queued)
+	if _, err := j.file.WriteAt([]byte("0123abcd {\"firing\":"), j.size); err != nil {
+		t.Fatal(err)
+	}
+	fire(t, j, "yard", event.Queued)
+	if j = reopen(t, j); j.Next() != 3 || j.Damaged() != 0 {
+		t.Errorf("next %d, damaged %d", j.Next(), j.Damaged())
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -25,12 +26,21 @@ import (
 
 const metaName = "event.json"
 
-// Store is the event store of one directory.
+// reserve is kept free on the disk for the journal and the mail spool, which
+// matter more than images.
+const reserve = 64 << 20
+
+// keepNewest events stay when the disk is filled by something else than events.
+const keepNewest = 10
+
+// Store is the event store of one directory. Put, AddImage and Usage are one
+// goroutine's; the disk is never touched with mu held, so that nobody waits for it.
 //
 // Invariant, under mu: ids is sorted, oldest first, and bytes[id] is the size of
-// that event's files; total is their sum.
+// that event's files; total is their sum; open holds the events that are going on.
 type Store struct {
-	dir string
+	dir  string
+	disk func() (free, size int64) // of the file system, bytes
 
 	mu       sync.Mutex
 	maxBytes int64
@@ -58,6 +68,13 @@ func Open(dir string) (*Store, error) {
 		return nil, fmt.Errorf("open the event store: %w", err)
 	}
 	s := &Store{dir: dir, bytes: map[string]int64{}, open: map[string]event.Stored{}}
+	s.disk = func() (free, size int64) {
+		var fs syscall.Statfs_t
+		if syscall.Statfs(dir, &fs) != nil {
+			return 0, 0
+		}
+		return int64(fs.Bavail) * fs.Bsize, int64(fs.Blocks) * fs.Bsize
+	}
 	for _, e := range entries {
 		if !e.IsDir() || !idForm.MatchString(e.Name()) {
 			continue // foreign files stay alone
@@ -67,18 +84,11 @@ func Open(dir string) (*Store, error) {
 		s.total += s.bytes[e.Name()]
 	}
 	slices.SortFunc(s.ids, compareIDs)
-	for _, id := range s.ids[max(0, len(s.ids)-16):] { // only the newest can have been open
-		e, err := s.read(id)
-		if err == nil && e.End.IsZero() {
-			s.adopt(&e)
-			e.End = e.Start
-			if n := len(e.Images); n > 0 {
-				e.End = e.Images[n-1].At
-			}
-			e.Missing = append(e.Missing, "the rest: the program was stopped or the power was cut during the event")
-			if err := s.write(e); err != nil {
-				return nil, err
-			}
+	for _, id := range s.ids[max(0, len(s.ids)-16):] {
+		if e, err := read(dir, id); err == nil && e.End.IsZero() {
+			// For those who read the files; where it cannot be written, as on a
+			// full disk, every reader still gets it so from Read.
+			_ = s.write(ended(dir, e))
 		}
 	}
 	return s, nil
@@ -106,19 +116,28 @@ func size(dir string) int64 {
 	return n
 }
 
-// adopt lists image files that were written after the last event.json.
-func (s *Store) adopt(e *event.Stored) {
-	files, _ := filepath.Glob(filepath.Join(s.dir, e.ID, "*.jpg"))
-	slices.Sort(files)
+// ended gives an event that a crash left open its end, and lists the images that
+// were written after its last event.json.
+func ended(dir string, e event.Stored) event.Stored {
+	files, err := os.ReadDir(filepath.Join(dir, e.ID)) // sorted by name
 	for _, f := range files {
-		name := filepath.Base(f)
-		if slices.ContainsFunc(e.Images, func(i event.StoredImage) bool { return i.File == name }) {
+		name := f.Name()
+		if !strings.HasSuffix(name, ".jpg") || slices.ContainsFunc(e.Images, func(i event.StoredImage) bool { return i.File == name }) {
 			continue
 		}
-		if st, err := os.Stat(f); err == nil {
+		if st, serr := f.Info(); serr == nil {
 			e.Images = append(e.Images, event.StoredImage{File: name, At: imageTime(name, e.Start.Location(), st.ModTime()), Bytes: int(st.Size())})
 		}
 	}
+	e.End = e.Start
+	if n := len(e.Images); n > 0 && e.Images[n-1].At.After(e.Start) {
+		e.End = e.Images[n-1].At
+	}
+	e.Missing = append(e.Missing, "the rest: the program was stopped or the power was cut during the event")
+	if err != nil {
+		e.Missing = append(e.Missing, err.Error())
+	}
+	return e
 }
 
 const imageStamp = "20060102T150405.000"
@@ -145,29 +164,29 @@ func (s *Store) Put(e event.Stored) error {
 		return fmt.Errorf("store: %q is no event id", e.ID)
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if was, ok := s.open[e.ID]; ok {
-		e.Images = was.Images
-		e.Missing = append(slices.Clone(e.Missing), was.Missing...)
-	}
-	if err := durable.MkdirAll(filepath.Join(s.dir, e.ID), 0o750); err != nil {
-		return fmt.Errorf("store event %s: %w", e.ID, err)
-	}
+	was, running := s.open[e.ID]
+	e.Images = was.Images
+	lost := was.Missing // images that could not be written; the caller's own list comes with each Put
 	if _, ok := s.bytes[e.ID]; !ok {
 		s.ids = append(s.ids, e.ID)
 		s.bytes[e.ID] = 0
 	}
-	if err := s.write(e); err != nil {
-		return fmt.Errorf("store event %s: %w", e.ID, err)
-	}
-	if e.End.IsZero() {
-		e.Missing = nil // the caller's list comes again with the next Put
-		if was, ok := s.open[e.ID]; ok {
-			e.Missing = was.Missing
-		}
-		s.open[e.ID] = e
-	} else {
+	now := e
+	now.Missing = lost
+	if s.open[e.ID] = now; !e.End.IsZero() {
 		delete(s.open, e.ID)
+	}
+	s.mu.Unlock()
+	e.Missing = append(slices.Clone(e.Missing), lost...)
+	var err error
+	if !running {
+		err = durable.MkdirAll(filepath.Join(s.dir, e.ID), 0o750)
+	}
+	if err == nil {
+		err = s.write(e)
+	}
+	if err != nil {
+		return fmt.Errorf("store event %s: %w", e.ID, err)
 	}
 	return s.prune(e.ID)
 }
@@ -182,10 +201,15 @@ func (s *Store) AddImage(id string, im event.Image) error {
 		return fmt.Errorf("store image: event %s: %w", id, event.ErrNotFound)
 	}
 	name := fmt.Sprintf("%04d-%s.jpg", len(e.Images)+1, im.At.Format(imageStamp))
-	err := durable.WriteFile(filepath.Join(s.dir, id, name), 0o640, im.JPEG)
+	err := s.prune(id)
+	if err == nil && s.low() {
+		err = errors.New("the disk is almost full: what is left is kept for the journal and the mail")
+	}
+	if err == nil {
+		err = durable.WriteFile(filepath.Join(s.dir, id, name), 0o640, im.JPEG)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e = s.open[id]
 	if err != nil {
 		if len(e.Missing) < 20 {
 			e.Missing = append(e.Missing, fmt.Sprintf("the image of %s: %v", im.At.Format("15:04:05.000"), cause(err)))
@@ -216,10 +240,17 @@ func (s *Store) write(e event.Stored) error {
 	return durable.WriteFile(filepath.Join(s.dir, e.ID, metaName), 0o640, append(js, '\n'))
 }
 
-func (s *Store) read(id string) (event.Stored, error) { return Read(s.dir, id) }
-
-// Read returns one event of the store in dir, which another process may have open.
+// Read returns one event of the store in dir. One that has no end on the disk
+// gets it from its last image: it is not going on, or another process has it open.
 func Read(dir, id string) (event.Stored, error) {
+	e, err := read(dir, id)
+	if err == nil && e.End.IsZero() {
+		e = ended(dir, e)
+	}
+	return e, err
+}
+
+func read(dir, id string) (event.Stored, error) {
 	var e event.Stored
 	if !idForm.MatchString(id) {
 		return e, fmt.Errorf("event %q: %w", id, event.ErrNotFound)
@@ -238,27 +269,46 @@ func Read(dir, id string) (event.Stored, error) {
 	return e, nil
 }
 
-// prune removes the oldest events beyond the bounds, never keep.
+// prune removes the oldest events while the store is over its bounds or the disk
+// is almost full, never one that is going on nor keep.
 func (s *Store) prune(keep string) error {
-	for len(s.ids) > 0 && s.ids[0] != keep {
-		id := s.ids[0]
-		over := s.maxBytes > 0 && s.total > s.maxBytes
-		if !over && s.maxAge > 0 {
-			if e, err := s.read(id); err == nil && !e.Start.IsZero() {
-				over = time.Since(e.Start) > s.maxAge
+	s.mu.Lock()
+	ids, maxBytes, maxAge := slices.Clone(s.ids), s.maxBytes, s.maxAge
+	s.mu.Unlock()
+	for i, id := range ids {
+		s.mu.Lock()
+		_, running := s.open[id]
+		over := maxBytes > 0 && s.total > maxBytes
+		s.mu.Unlock()
+		over = over || len(ids)-i > keepNewest && s.low()
+		if !over && maxAge > 0 {
+			// A start before the clock was set says nothing of an event's age.
+			if e, err := read(s.dir, id); err == nil && e.Start.After(event.ClockFloor) {
+				over = time.Since(e.Start) > maxAge
 			}
 		}
-		if _, running := s.open[id]; !over || running {
+		if !over {
 			return nil
+		}
+		if running || id == keep {
+			continue
 		}
 		if err := os.RemoveAll(filepath.Join(s.dir, id)); err != nil {
 			return fmt.Errorf("store: remove the oldest event: %w", err)
 		}
+		s.mu.Lock()
 		s.total -= s.bytes[id]
 		delete(s.bytes, id)
-		s.ids = s.ids[1:]
+		s.ids = slices.DeleteFunc(s.ids, func(x string) bool { return x == id })
+		s.mu.Unlock()
 	}
 	return nil
+}
+
+// low reports whether the disk has less left than the reserve (on a small disk, a tenth of it).
+func (s *Store) low() bool {
+	free, size := s.disk()
+	return size > 0 && free < min(reserve, size/10)
 }
 
 // List returns the newest events, newest first, at most n.
@@ -294,7 +344,19 @@ func (s *Store) Get(id string) (event.Stored, error) {
 		e.Images = slices.Clone(e.Images)
 		return e, nil
 	}
-	return s.read(id)
+	return Read(s.dir, id)
+}
+
+// LastSeq is the highest sequence number among the events' ids, 0 where there is none.
+func (s *Store) LastSeq() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.ids) == 0 {
+		return 0
+	}
+	seq, _, _ := strings.Cut(s.ids[len(s.ids)-1], "-")
+	n, _ := strconv.ParseUint(seq, 10, 64) // the form was checked
+	return n
 }
 
 // Best returns the image of an event with the highest motion level, false where
@@ -325,9 +387,6 @@ func (s *Store) Usage() event.Storage {
 	s.mu.Lock()
 	u := event.Storage{Directory: s.dir, Events: len(s.ids), Bytes: s.total, MaxBytes: s.maxBytes}
 	s.mu.Unlock()
-	var fs syscall.Statfs_t
-	if syscall.Statfs(s.dir, &fs) == nil {
-		u.FreeBytes = int64(fs.Bavail) * fs.Bsize
-	}
+	u.FreeBytes, _ = s.disk()
 	return u
 }

@@ -101,6 +101,69 @@ func TestQuota(t *testing.T) {
 	}
 }
 
+// A long event does not stop the older ones from being removed, and the bound
+// holds while it runs.
+func TestLongEventDoesNotStopPruning(t *testing.T) {
+	s := open(t, t.TempDir())
+	s.Limit(3000, 0)
+	long := record(t, s, 1, 1, 100, false)
+	for seq := uint64(2); seq <= 20; seq++ {
+		record(t, s, seq, 5, 100, true)
+	}
+	if u := s.Usage(); u.Bytes > 3500 {
+		t.Errorf("%d bytes in a store of 3000", u.Bytes)
+	}
+	if _, err := s.Get(long); err != nil {
+		t.Errorf("the running event: %v", err)
+	}
+}
+
+// On an almost full disk the oldest events go, then images are told missing; the
+// newest events stay whatever fills the disk.
+func TestFullDisk(t *testing.T) {
+	s := open(t, t.TempDir())
+	for seq := uint64(1); seq <= 30; seq++ {
+		record(t, s, seq, 2, 100, true)
+	}
+	s.disk = func() (int64, int64) { return 1 << 20, 1 << 40 }
+	e := event.Stored{ID: ID(31, t0), Trigger: "yard", Start: t0}
+	if err := s.Put(e); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.AddImage(e.ID, event.Image{At: t0, JPEG: make([]byte, 100)}); err == nil {
+		t.Error("an image was written into the reserve")
+	}
+	e.End = t0.Add(time.Second)
+	if err := s.Put(e); err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.Get(e.ID)
+	if err != nil || len(got.Images) != 0 || len(got.Missing) != 1 || !strings.Contains(got.Missing[0], "almost full") {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if u := s.Usage(); u.Events != keepNewest {
+		t.Errorf("%d events left", u.Events)
+	}
+}
+
+// An event of 1970 is not old: the clock was not set.
+func TestAge(t *testing.T) {
+	s := open(t, t.TempDir())
+	s.Limit(0, time.Hour)
+	for i, at := range []time.Time{time.Unix(100, 0).UTC(), time.Now().Add(-time.Minute)} {
+		e := event.Stored{ID: ID(uint64(i+1), at), Start: at, End: at.Add(time.Second)}
+		if err := s.Put(e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if u := s.Usage(); u.Events != 2 {
+		t.Errorf("%d events", u.Events)
+	}
+	if s.LastSeq() != 2 {
+		t.Errorf("last seq %d", s.LastSeq())
+	}
+}
+
 func TestForeignAndDamaged(t *testing.T) {
 	dir := t.TempDir()
 	id := record(t, open(t, dir), 9, 1, 10, true)

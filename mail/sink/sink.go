@@ -37,7 +37,6 @@ type Server struct {
 	listener net.Listener
 	messages []Message // newest last; at most keep, and maxTotal bytes
 	bytes    int
-	total    int
 }
 
 // New returns a server that keeps the newest keep mails, at least one.
@@ -89,17 +88,9 @@ func (s *Server) Messages() []Message {
 	return append([]Message(nil), s.messages...)
 }
 
-// Total is how many mails arrived, those no longer kept too.
-func (s *Server) Total() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.total
-}
-
 func (s *Server) add(m Message) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.total++
 	s.messages = append(s.messages, m)
 	s.bytes += len(m.Data)
 	for len(s.messages) > s.keep || s.bytes > maxTotal {

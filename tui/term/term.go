@@ -1,9 +1,10 @@
 // Package term knows what a terminal can do and keeps a program from being hurt
 // by one: a table by TERM, a filter for sequences that would be misread, a
 // writer that a stalled line cannot hang, the size of a line that does not tell
-// it, and ASCII for terminals without UTF-8.
+// it, an input that tells of bytes that are no text, and ASCII for terminals
+// without UTF-8.
 //
-// It draws nothing and reads no keys. It starts no goroutine: Writer.Watch is
+// It draws nothing and knows no keys. It starts no goroutine: Writer.Watch is
 // run by whoever owns the writer.
 package term
 

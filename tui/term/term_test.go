@@ -161,6 +161,12 @@ func (s *stuck) Write(p []byte) (int, error) {
 	return n, nil
 }
 
+func isStalled(w *Writer) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.stalled
+}
+
 func TestStalledWriter(t *testing.T) {
 	out := &stuck{room: 100}
 	w := NewWriter(out)
@@ -173,7 +179,7 @@ func TestStalledWriter(t *testing.T) {
 	if n, err := w.Write(frame); n != 500 || err != nil {
 		t.Fatalf("a stalled write returned %d, %v", n, err)
 	}
-	if !w.Stalled() {
+	if !isStalled(w) {
 		t.Fatal("not stalled")
 	}
 	begin := time.Now()
@@ -226,7 +232,7 @@ func TestStalledTTY(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if !tty.Lines.Stalled() {
+	if !isStalled(tty.Lines) {
 		t.Fatal("100 writes of 4 kB, none of them read, and not stalled")
 	}
 	if d := time.Since(begin); d > 15*patience {
@@ -251,5 +257,28 @@ func TestOpenRefusesAFile(t *testing.T) {
 	defer f.Close()
 	if _, err := Open(f, Terminal{}); !errors.Is(err, ErrNotTerminal) {
 		t.Errorf("error %v", err)
+	}
+}
+
+func TestInputTellsOfBytesThatAreNoText(t *testing.T) {
+	for _, c := range []struct {
+		in   string
+		lost bool
+	}{
+		{"plain\x1b[200~Tür 漢字\x1b[201~\r", false},
+		{"p\xe4ss", true},
+		{"\x1b[200~p\xe4ss\x1b[201~", true},
+		{"a\ufffdb", true},
+		{"\xe4", false}, // its end may come
+		{"\xe4x", true},
+		{"\x80", true},
+	} {
+		for cut := range len(c.in) + 1 {
+			in := NewInput(nil, nil)
+			first, second := in.broken([]byte(c.in[:cut])), in.broken([]byte(c.in[cut:]))
+			if (first || second) != c.lost {
+				t.Errorf("%q cut at %d: told %v", c.in, cut, !c.lost)
+			}
+		}
 	}
 }

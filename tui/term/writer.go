@@ -76,13 +76,6 @@ func (w *Writer) write(p []byte, d time.Duration) (int, error) {
 	return w.out.Write(p)
 }
 
-// Stalled reports whether output is being dropped.
-func (w *Writer) Stalled() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.stalled
-}
-
 // Watch calls recovered each time that a stalled line moves again, until ctx ends.
 func (w *Writer) Watch(ctx context.Context, recovered func()) {
 	for {

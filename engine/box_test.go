@@ -1,0 +1,286 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+	_ "time/tzdata"
+
+	"watchpost/engine/config"
+	"watchpost/engine/event"
+	"watchpost/engine/frame"
+)
+
+// fakeCamera shows a still grey scene, and while square is set a dark square that moves in it.
+type fakeCamera struct {
+	mu     sync.Mutex
+	square bool
+	fail   error
+}
+
+const camEvery = 100 * time.Millisecond
+
+func (c *fakeCamera) Run(ctx context.Context, deliver func(*frame.Frame)) error {
+	const w, h = 320, 240
+	f := frame.Frame{Format: frame.GREY, Width: w, Height: h, Stride: w, FullRange: true, Data: make([]byte, w*h)}
+	start := time.Now()
+	for i := 0; ; i++ {
+		for j := range f.Data {
+			f.Data[j] = 128
+		}
+		c.mu.Lock()
+		square, fail := c.square, c.fail
+		c.mu.Unlock()
+		if fail != nil {
+			return fail
+		}
+		if square {
+			x := (i * 8) % (w - 64)
+			for y := 60; y < 180; y++ {
+				for k := x; k < x+64; k++ {
+					f.Data[y*w+k] = 20
+				}
+			}
+		}
+		f.Seq, f.At, f.Mono = uint64(i), time.Now(), time.Since(start)
+		deliver(&f)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(camEvery):
+		}
+	}
+}
+
+func (c *fakeCamera) show(square bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.square = square
+}
+
+// fakePictures reduces GREY and makes files that say what they show.
+type fakePictures struct{}
+
+func (fakePictures) Luma(dst *frame.Plane, f *frame.Frame) error {
+	dst.Resize(f.Width, f.Height, 8)
+	for y := range dst.Height {
+		for x := range dst.Width {
+			dst.Pix[y*dst.Width+x] = f.Data[(y*8+4)*f.Stride+x*8+4]
+		}
+	}
+	return nil
+}
+
+func (fakePictures) JPEG(f *frame.Frame, _ int) ([]byte, error) {
+	return fmt.Appendf(nil, "frame %d", f.Seq), nil
+}
+
+// fakeOutbox delivers at once, unless it is told to keep, to refuse or to fail.
+// What it has survives the engine, as a spool does.
+type fakeOutbox struct {
+	mu      sync.Mutex
+	feed    *MailFeed
+	mails   map[string]event.Mail
+	settled map[string]event.Mail
+	notices []event.Notice
+	keep    bool
+	state   event.RecipientState
+	err     error
+	slow    time.Duration
+}
+
+func newFakeOutbox() *fakeOutbox {
+	return &fakeOutbox{mails: map[string]event.Mail{}, settled: map[string]event.Mail{}, state: event.Delivered}
+}
+
+func (o *fakeOutbox) Submit(_ context.Context, n event.Notice) error {
+	o.mu.Lock()
+	slow, err := o.slow, o.err
+	o.mu.Unlock()
+	time.Sleep(slow)
+	if err != nil {
+		return err
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if _, ok := o.mails[n.ID]; ok {
+		return nil
+	}
+	if _, ok := o.settled[n.ID]; ok {
+		return nil
+	}
+	m := event.Mail{ID: n.ID, Kind: n.Kind, Event: n.Event, At: n.At, Recipients: []event.Recipient{{Address: "a@b.example", State: event.Pending}}}
+	for _, f := range n.Firings {
+		m.Firings = append(m.Firings, f.Seq)
+		m.Trigger = f.Trigger
+	}
+	if !o.keep {
+		m.Recipients[0].State = o.state
+	}
+	o.mails[m.ID] = m
+	o.notices = append(o.notices, n)
+	o.feed.MailChanged(m)
+	return nil
+}
+
+func (o *fakeOutbox) Mails() (out []event.Mail) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, m := range o.mails {
+		out = append(out, m)
+	}
+	return out
+}
+
+func (o *fakeOutbox) Problems() []string { return nil }
+
+func (o *fakeOutbox) Settle(id string) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if m, ok := o.mails[id]; ok {
+		o.settled[id] = m
+		delete(o.mails, id)
+	}
+	return nil
+}
+
+func (o *fakeOutbox) change(id string, s event.RecipientState) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	m, ok := o.mails[id]
+	if !ok {
+		return event.ErrNotFound
+	}
+	m.Recipients = slices.Clone(m.Recipients)
+	m.Recipients[0].State = s
+	o.mails[id] = m
+	o.feed.MailChanged(m)
+	return nil
+}
+
+func (o *fakeOutbox) Retry(id string) error { return o.change(id, event.Pending) }
+func (o *fakeOutbox) Drop(id string) error  { return o.change(id, event.RcptDrop) }
+
+func (o *fakeOutbox) Configure(config.Config, config.Secrets, *time.Location) {}
+func (o *fakeOutbox) Diagnose(context.Context, config.Config, config.Secrets, func(event.Step)) bool {
+	return true
+}
+func (o *fakeOutbox) Run(ctx context.Context) error { <-ctx.Done(); return nil }
+
+// ids lists the mails in the queue, sorted; where picks some of them.
+func (o *fakeOutbox) ids(where func(event.Mail) bool) (out []string) {
+	for _, m := range o.Mails() {
+		if where == nil || where(m) {
+			out = append(out, m.ID)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func (o *fakeOutbox) sent() []event.Notice {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.Clone(o.notices)
+}
+
+type testClock struct{}
+
+func (testClock) Now() time.Time { return time.Now() }
+
+// box is an engine in a test with what stands around it.
+type box struct {
+	*Engine
+	t      *testing.T
+	dir    string
+	cam    *fakeCamera
+	out    *fakeOutbox
+	cancel context.CancelFunc
+	ran    chan error
+}
+
+func trig(name string) config.Trigger {
+	t := config.ExampleTrigger()
+	t.Name = name
+	return t
+}
+
+// start begins an engine on b's directory, as after a restart.
+func (b *box) start(cfg config.Config) {
+	b.t.Helper()
+	path := filepath.Join(b.dir, "watchpost.yaml")
+	b.out.feed = NewMailFeed()
+	e, err := New(Options{
+		OpenCamera: func(config.Camera) (Camera, error) { return b.cam, nil },
+		FindCamera: func() (string, string) { return "", "none" },
+		Pictures:   fakePictures{}, Outbox: b.out, Mail: b.out.feed, Clock: testClock{},
+		File: config.Open(path), Stamp: config.Open(path).Stamp(), Loaded: config.Loaded{Config: cfg, Revision: "r"}, Directory: b.dir, Version: "test", Mode: "service",
+	})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	b.Engine, b.cancel, b.ran = e, cancel, make(chan error, 1)
+	go func() { b.ran <- e.Run(ctx) }()
+}
+
+func (b *box) stop() {
+	b.t.Helper()
+	b.cancel()
+	if err := <-b.ran; err != nil {
+		b.t.Errorf("Run: %v", err)
+	}
+}
+
+func (b *box) fire(name string) event.Firing {
+	b.t.Helper()
+	f, err := b.Fire(context.Background(), name)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return f
+}
+
+func (b *box) account(name string) event.Account {
+	b.t.Helper()
+	s, err := b.Status(context.Background())
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	for _, t := range s.Triggers {
+		if !t.Balanced() {
+			b.t.Errorf("%s does not add up: %+v", t.Name, t.Account)
+		}
+		if t.Name == name {
+			return t.Account
+		}
+	}
+	b.t.Fatalf("no trigger %s", name)
+	return event.Account{}
+}
+
+func conf(triggers ...config.Trigger) config.Config {
+	c := config.Default()
+	c.Camera.Source = "scene:"
+	c.Site.TimeZone = "Europe/Berlin"
+	c.Mail.HoldOff = time.Minute
+	c.Triggers = triggers
+	return c
+}
+
+// inBox runs a test in a bubble of fake time.
+func inBox(t *testing.T, cfg config.Config, test func(t *testing.T, b *box)) {
+	t.Helper()
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		b := &box{t: t, dir: dir, cam: &fakeCamera{}, out: newFakeOutbox()}
+		b.start(cfg)
+		test(t, b)
+		b.stop()
+	})
+}

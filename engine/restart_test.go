@@ -1,0 +1,204 @@
+package engine
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"watchpost/engine/config"
+	"watchpost/engine/event"
+	"watchpost/engine/frame"
+)
+
+// A start composes what has a record and no mail, and rebuilds a hold-off in progress.
+func TestRestart(t *testing.T) {
+	quick := trig("yard")
+	quick.Post = config.Extent{Time: time.Second}
+	inBox(t, conf(quick), func(t *testing.T, b *box) {
+		time.Sleep(2 * time.Second)
+		lost := b.fire("yard") // accepted, but stopped before picture_wait is over
+		b.stop()
+		b.start(conf(quick))
+		time.Sleep(2 * time.Second)
+		if sent := b.out.sent(); len(sent) != 1 || sent[0].Firings[0].Seq != lost.Seq || len(sent[0].Images) != 1 {
+			t.Fatalf("after the restart: %+v", sent)
+		}
+		held := b.fire("yard")
+		if !held.HeldOff {
+			t.Errorf("the hold-off did not survive: %+v", held)
+		}
+		time.Sleep(2 * time.Second)
+		b.stop()
+		b.start(conf(quick))
+		time.Sleep(70 * time.Second)
+		sent := b.out.sent()
+		if len(sent) != 2 || sent[1].Kind != event.Summary || sent[1].Firings[0].Seq != held.Seq {
+			t.Fatalf("after the second restart: %+v", sent)
+		}
+		if a := b.account("yard"); a.Fired != 2 || a.Mailed != 1 || a.Summarised != 1 {
+			t.Errorf("account %+v", a)
+		}
+	})
+}
+
+// The account of firings holds at every moment for random firings, outcomes and crashes.
+func TestAccountProperty(t *testing.T) {
+	a, c := trig("a"), trig("c")
+	a.Post, c.Post = config.Extent{Time: time.Second}, config.Extent{Time: 3 * time.Second}
+	short := 7 * time.Second
+	c.HoldOff = &short
+	c.Active = []config.Span{{From: 0, To: 12 * 60}}
+	cfg := conf(a, c)
+	inBox(t, cfg, func(t *testing.T, b *box) {
+		b.cam.mu.Lock()
+		b.cam.fail = frame.ErrEnded // no frames: only the account matters here
+		b.cam.mu.Unlock()
+		rng := newRand(t)
+		states := []event.RecipientState{event.Delivered, event.Delivered, event.RcptHeld, event.Pending}
+		accepted := map[string]uint64{}
+		for range 600 {
+			b.out.mu.Lock()
+			b.out.state = states[rng.IntN(len(states))]
+			b.out.mu.Unlock()
+			switch rng.IntN(8) {
+			case 0, 1, 2, 3:
+				name := []string{"a", "c"}[rng.IntN(2)]
+				b.fire(name)
+				accepted[name]++
+			case 4:
+				if ids := b.out.ids(nil); len(ids) > 0 {
+					b.out.change(ids[rng.IntN(len(ids))], states[rng.IntN(len(states))])
+				}
+			case 5:
+				if ids := b.out.ids(func(m event.Mail) bool { return m.Count(event.RcptHeld) > 0 }); len(ids) > 0 {
+					b.out.Drop(ids[0])
+				}
+			case 6:
+				if rng.IntN(6) == 0 {
+					b.stop()
+					b.start(cfg)
+				}
+			}
+			time.Sleep(time.Duration(rng.IntN(3000)) * time.Millisecond)
+			for _, name := range []string{"a", "c"} {
+				if got := b.account(name); got.Fired != accepted[name] {
+					t.Fatalf("%s: fired %d, accepted %d", name, got.Fired, accepted[name])
+				}
+			}
+		}
+		// In the end every mail is delivered and nothing is left open.
+		b.out.mu.Lock()
+		b.out.state = event.Delivered
+		b.out.mu.Unlock()
+		for _, id := range b.out.ids(nil) {
+			b.out.change(id, event.Delivered)
+		}
+		time.Sleep(2 * time.Minute)
+		told := map[uint64]int{}
+		for _, n := range b.out.sent() {
+			for _, f := range n.Firings {
+				told[f.Seq]++
+			}
+		}
+		for _, name := range []string{"a", "c"} {
+			if got := b.account(name); got.Queued != 0 || got.Held != 0 {
+				t.Errorf("%s: %+v", name, got)
+			}
+		}
+		for seq, n := range told {
+			if n != 1 {
+				t.Errorf("firing %d was told %d times", seq, n)
+			}
+		}
+	})
+}
+
+// The image of a mail that is composed after a restart is the event's own, not a
+// later one of the image buffer.
+func TestPictureAfterRestart(t *testing.T) {
+	cfg := conf(quick())
+	cfg.Mail.PictureWait = 5 * time.Second
+	inBox(t, cfg, func(t *testing.T, b *box) {
+		time.Sleep(10 * time.Second)
+		f := b.fire("yard")
+		time.Sleep(2 * time.Second)
+		b.stop()
+		time.Sleep(20 * time.Second)
+		b.start(cfg)
+		time.Sleep(10 * time.Second)
+		n := b.out.sent()
+		if len(n) != 1 || len(n[0].Images) != 1 || n[0].Images[0].At.Sub(f.At) > 5*time.Second {
+			t.Errorf("%+v", n)
+		}
+	})
+}
+
+// Where the journal is lost and the spool and the events are not, no number is
+// given twice: a new firing would be taken for an old mail and never be told.
+func TestLostJournal(t *testing.T) {
+	cfg := conf(quick())
+	cfg.Mail.HoldOff = 0
+	inBox(t, cfg, func(t *testing.T, b *box) {
+		time.Sleep(time.Second)
+		b.fire("yard")
+		time.Sleep(10 * time.Second)
+		b.stop()
+		if err := os.RemoveAll(filepath.Join(b.dir, "journal")); err != nil {
+			t.Fatal(err)
+		}
+		b.start(cfg)
+		time.Sleep(time.Second)
+		if f := b.fire("yard"); f.Seq != 2 {
+			t.Errorf("seq %d", f.Seq)
+		}
+		time.Sleep(time.Minute)
+		if a := b.account("yard"); len(b.out.sent()) != 2 || a.Queued != 0 {
+			t.Errorf("%d mails for 2 firings; account %+v", len(b.out.sent()), a)
+		}
+	})
+}
+
+// What the journal lost to damage stays on the screen.
+func TestDamagedJournalIsTold(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, "journal"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "journal", "journal.jsonl"), []byte("damage\ndamage\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		b := &box{t: t, dir: dir, cam: &fakeCamera{}, out: newFakeOutbox()}
+		b.start(conf(trig("yard")))
+		b.fire("yard")
+		if s, _ := b.Status(context.Background()); !strings.Contains(strings.Join(s.Problems, "\n"), "could not be read") {
+			t.Errorf("problems: %v", s.Problems)
+		}
+		b.stop()
+	})
+}
+
+// A reload that is under way when the program is stopped does not hold it up.
+// In real time: the bubble of fake time stands still while a lock is waited for.
+func TestStopDuringReload(t *testing.T) {
+	b := &box{t: t, dir: t.TempDir(), cam: &fakeCamera{}, out: newFakeOutbox()}
+	b.start(conf(trig("yard")))
+	b.account("yard") // it runs
+	b.applyMu.Lock()  // stands for a slow disk
+	reloaded := make(chan error, 1)
+	go func() { reloaded <- b.Reload(context.Background()) }()
+	b.cancel()
+	b.applyMu.Unlock()
+	for range 2 {
+		select {
+		case <-b.ran:
+		case <-reloaded:
+		case <-time.After(30 * time.Second):
+			t.Fatal("it does not end")
+		}
+	}
+}

@@ -1,0 +1,122 @@
+package mail
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"watchpost/engine/event"
+)
+
+// hold is a back-off that concerns every mail: the line, the server, the account.
+type hold struct {
+	kind    kind
+	count   int       // failures of that kind in a row; 0: no hold
+	until   time.Time // monotonic
+	problem string
+	mail    string // that failed once the server was ready for it; "": the connection did
+}
+
+// next returns the mail to send now, or "" and how long there is nothing to do.
+func (o *Outbox) next() (id string, wait time.Duration) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	const idle = time.Hour
+	if o.setup.config.SMTP.Server == "" {
+		return "", idle
+	}
+	now := time.Now()
+	wait = idle
+	var best *entry
+	for _, e := range o.mails {
+		if e.Mail.Count(event.Pending) == 0 {
+			continue
+		}
+		ready := e.next
+		if o.hold.count > 0 && !e.urgent {
+			ready = later(ready, o.hold.until)
+		}
+		if d := ready.Sub(now); d > 0 {
+			wait = min(wait, d)
+			continue
+		}
+		if best == nil || before(e, best) {
+			best = e
+		}
+	}
+	if best == nil {
+		return "", wait
+	}
+	return best.Mail.ID, 0
+}
+
+// before orders what is ready: what a person waits for, then what has failed
+// least, so that no mail keeps the others from their turn, then the newest.
+func before(a, b *entry) bool {
+	switch {
+	case a.urgent != b.urgent:
+		return a.urgent
+	case a.failed != b.failed:
+		return a.failed < b.failed
+	case !a.Mail.At.Equal(b.Mail.At):
+		return a.Mail.At.After(b.Mail.At)
+	}
+	return a.Mail.ID > b.Mail.ID
+}
+
+// holdFor makes everything wait where the fault concerns everything. id is the
+// mail with which it happened, "" if the connection did not come about. Called
+// with mu held.
+func (o *Outbox) holdFor(f *fault, id string) {
+	switch f.kind {
+	case network, busy, account:
+	default:
+		return
+	}
+	for _, e := range o.mails { // what was to be tried in any case has had its answer
+		e.urgent = e.urgent && e.Mail.Kind == event.Test && e.Mail.Attempts == 0
+	}
+	now := time.Now()
+	if o.hold.count > 0 && o.hold.kind == f.kind && now.Before(o.hold.until) { // an urgent mail failed within it
+		o.hold.problem = f.Error()
+		return
+	}
+	if f.kind != o.hold.kind {
+		o.hold = hold{}
+	}
+	if o.hold.count == 0 || id == "" || id != o.hold.mail { // the same mail again: its own wait grows, not that of the others
+		o.hold.count++
+	}
+	o.hold = hold{f.kind, o.hold.count, now.Add(backOff(o.times.retry(f.kind), o.hold.count-1)), f.Error(), id}
+}
+
+// retry is the waits after faults of the kind k.
+func (t timeouts) retry(k kind) []time.Duration {
+	switch k {
+	case network:
+		return t.networkRetry
+	case account:
+		return t.account
+	}
+	return t.slowRetry
+}
+
+// backOff is the n-th wait of the table, the last one for ever, give or take a fifth.
+func backOff(table []time.Duration, n int) time.Duration {
+	d := table[min(n, len(table)-1)]
+	return d*4/5 + rand.N(d*2/5+1)
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// wall turns a monotonic moment into what the clock will show then.
+func wall(t time.Time) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return time.Now().Add(time.Until(t)).Round(0)
+}
