@@ -102,9 +102,19 @@ func (e *Engine) triggerStatus(t *trigger, now time.Time, a event.Account, det *
 	if t.cfg.Source == event.Motion && t.why == "" {
 		ts.Level, ts.Fires = det.level(t.cfg.Name), fires(t.cfg)
 	}
+	cam := e.camera.status().State
 	switch left := time.Until(t.holdUntil(e.current().Config)); {
 	case t.why != "":
 		ts.State, ts.Why = event.Unavailable, t.why
+	case t.cfg.Source == event.Motion && cam == event.CameraStarting:
+		ts.State = event.StateWarming
+	case t.cfg.Source == event.Motion && cam != event.CameraOK:
+		ts.State, ts.Why = event.Unavailable, map[event.CameraState]string{
+			event.CameraEnded:   "the recording has ended",
+			event.CameraBusy:    "the camera is used by another program",
+			event.CameraStalled: "the camera gives no picture",
+			event.CameraLost:    "the camera is lost",
+		}[cam]
 	case !schedule.Active(t.cfg.Active, now):
 		ts.State = event.StateOutside
 		ts.Until, _ = schedule.Next(t.cfg.Active, now)

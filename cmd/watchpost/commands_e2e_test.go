@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 )
@@ -142,10 +143,26 @@ func TestLastGood(t *testing.T) {
 	s.cmd.Process.Signal(syscall.SIGHUP)
 	r.until("SIGHUP has read it", func() bool { return r.status().Site == "Hup" })
 
+	if err := os.Remove(r.config); err != nil { // under an armed box this is an accident
+		t.Fatal(err)
+	}
+	r.until("the missing file is reported", func() bool { return strings.Contains(strings.Join(r.status().Problems, "\n"), "is gone") })
+	if st = r.status(); st.Site != "Hup" || len(st.Triggers) != 1 {
+		t.Errorf("without the file: %+v", st)
+	}
+
 	fresh := newRig(t, "smtp: {port: many}")
 	fresh.serve().ready()
 	if st := fresh.status(); st.State != "setup" || len(st.Findings) != 1 {
 		t.Errorf("with no good copy: state %q, findings %v", st.State, st.Findings)
+	}
+	// It is repaired by a save: what was seen (the defaults) is what is saved.
+	if out, errOut, code := fresh.run("", "set", "smtp.server", "mail.example.net"); code != exitOK {
+		t.Errorf("set on a broken file: %d %s%s", code, out, errOut)
+	}
+	fresh.until("the repaired file is in force", func() bool { return len(fresh.status().Findings) == 0 })
+	if aside, err := os.ReadFile(fresh.config + ".broken"); err != nil || !strings.Contains(string(aside), "many") {
+		t.Errorf("the broken file was not set aside: %v %s", err, aside)
 	}
 }
 
@@ -164,6 +181,53 @@ func TestSecondEngine(t *testing.T) {
 	s.stop(syscall.SIGTERM)
 	if st := r.serve().ready().r.status(); len(st.Triggers) != 1 {
 		t.Errorf("after a restart: %+v", st)
+	}
+}
+
+// A client finds the service that was started with another environment.
+func TestServiceInAnotherEnvironment(t *testing.T) {
+	r := newRig(t, "camera: {source: \"scene:\"}\ntriggers: [{name: bell, source: manual}]")
+	elsewhere := filepath.Join(r.dir, "run")
+	cmd := r.command("serve")
+	cmd.Env = append(cmd.Env, "RUNTIME_DIRECTORY="+elsewhere)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	r.until("status finds it", func() bool { _, _, code := r.run("", "status"); return code == exitOK })
+	if _, err := os.Stat(elsewhere); err != nil {
+		t.Errorf("its socket is not where it was told: %v", err)
+	}
+}
+
+// Many sets at once: each changes its key, none fails.
+func TestManySets(t *testing.T) {
+	r := newRig(t, "camera: {source: \"scene:\"}\ntriggers: [{name: bell, source: manual}]")
+	for _, running := range []bool{false, true} {
+		if running {
+			r.serve().ready()
+		}
+		var wg sync.WaitGroup
+		keys := []string{"site.name", "smtp.server", "smtp.username", "mail.subject", "smtp.port", "mail.hold_off", "camera.fps", "mail.picture_wait"}
+		values := []string{"Many", "mail.example.net", "gate3", "Subject", "465", "90s", "12", "2s"}
+		for i, key := range keys {
+			wg.Go(func() {
+				if out, errOut, code := r.run("", "set", key, values[i]); code != exitOK {
+					t.Errorf("running %v: set %s: %d %s%s", running, key, code, out, errOut)
+				}
+			})
+		}
+		wg.Wait()
+		text, err := os.ReadFile(r.config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range values {
+			if !strings.Contains(string(text), v) {
+				t.Errorf("running %v: %q is not in the file:\n%s", running, v, text)
+			}
+		}
+		os.Remove(filepath.Join(r.dir, "secrets.yaml"))
 	}
 }
 
