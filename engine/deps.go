@@ -51,8 +51,9 @@ type Outbox interface {
 	Run(ctx context.Context) error
 }
 
-// OutboxEvents is what an outbox tells the engine. The calls come from the
-// outbox's goroutines, in order for one mail, and return at once.
+// OutboxEvents is what an outbox tells the engine. MailChanged is called by
+// whoever made the change, in order for one mail, before his call returns;
+// MailStep by the sender. Both return at once and do not call the outbox.
 type OutboxEvents interface {
 	MailChanged(event.Mail)
 	MailStep(id string, s event.Step)

@@ -122,18 +122,18 @@ func explainLine(f *fault) (verdict, do string) {
 	case f.step == "ehlo" && timeout:
 		return "The server took the connection and says nothing", "If the port is 465, choose security tls; else check server and port."
 	case timeout:
-		return "The server stopped answering (timed out)", "It is tried again; check the line if it lasts."
+		return "The server stopped answering (timed out)", "The mail is tried again by itself; check the line if it lasts."
 	case f.step == "ehlo" && strings.HasPrefix(f.text, "not an SMTP reply"):
 		return "What answers on this port is not a mail server in plain SMTP", "If the port is 465, choose security tls; else check server and port."
 	case errors.Is(f.err, io.EOF), errors.Is(f.err, io.ErrUnexpectedEOF), errors.Is(f.err, syscall.ECONNRESET), errors.Is(f.err, syscall.EPIPE):
 		if f.step == "ehlo" {
 			return "The server closed the connection without a greeting", "If the port is 465, choose security tls; else the server may block this address."
 		}
-		return "The server closed the connection", "It is tried again; check the line or the server if it lasts."
+		return "The server closed the connection", "The mail is tried again by itself; check the line or the server if it lasts."
 	case errors.Is(f.err, context.Canceled), errors.Is(f.err, net.ErrClosed):
-		return "The attempt was stopped", "It is tried again."
+		return "The attempt was stopped", "The mail is tried again by itself."
 	}
-	return "The connection failed: " + f.text, "It is tried again; check the line if it lasts."
+	return "The connection failed: " + f.text, "The mail is tried again by itself; check the line if it lasts."
 }
 
 // replyWord is how servers say something.
@@ -163,11 +163,11 @@ var replyWords = []replyWord{
 	{"auth", 0, "application-specific password", false, "Google wants an app password", "Make one in the Google account (Security, App passwords) and enter its 16 letters as the password."},
 	{"auth", 0, "5.7.14", false, "Google wants a sign-in by its web page first", "Sign in there as this account; or make an app password and enter it."},
 	{"auth", 535, "5.7.8", false, "User name or password is wrong, or the provider wants an app password", "Check both; Gmail, Yahoo and others need an app password, not the one for their web page."},
-	{"", 0, "greylist|graylist", false, "The server wants the mail again later (greylisting)", "Nothing: it is tried again."},
+	{"", 0, "greylist|graylist", false, "The server wants the mail again later (greylisting)", "Nothing: the mail is tried again by itself."},
 	{"mail|rcpt", 0, listNames, true, listed, useProvider},
 	{"", 0, listNames, false, listed, useProvider},
 	{mailed, 0, "5.4.5|5.1.90|submissionquotaexceeded|daily user sending|sending limit|send limit", true, "The account's daily limit is reached", "It goes on by itself when the provider lifts the limit, mostly after a day; send fewer notifications (hold-off)."},
-	{"", 0, "concurrent connections|sender thread limit", false, "The account has too many connections at a time", "Nothing: it is tried again; check what else sends with this account."},
+	{"", 0, "concurrent connections|sender thread limit", false, "The account has too many connections at a time", "Nothing: the mail is tried again by itself; check what else sends with this account."},
 	{mailed, 0, "starttls", false, "The server wants an encrypted connection", "Choose security auto or starttls."},
 	{mailed, 5, "5.7.57|authentication required|authentication is required|not authenticated to send", true, "The server wants a user name and password", enterAccount},
 	{mailed, 0, "5.7.60|sendasdenied", false, notSender + " (Microsoft)", ownAddress},
@@ -187,8 +187,8 @@ var replyWords = []replyWord{
 
 	{"auth", 534, "", false, "The provider wants another way to sign in", "Use an app password made at the provider; its own words say where."},
 	{"auth", 535, "", false, "The server refused user name or password", "Check both; some providers need an app password."},
-	{"auth", 421, "", false, "The server wants no sign-in just now", "It is tried again, slowly."},
-	{"auth", 4, "", false, "The server cannot check passwords just now", "It is tried again, slowly."},
+	{"auth", 421, "", false, "The server wants no sign-in just now", "The mail is tried again by itself, slowly."},
+	{"auth", 4, "", false, "The server cannot check passwords just now", "The mail is tried again by itself, slowly."},
 	{"auth", 5, "", false, "The server refused to authenticate", "Check user name, password and authentication."},
 	{"tls", 0, "", false, "The server refuses to start TLS", "Try again later, or port 465 with TLS."},
 	{"ehlo", 5, "", false, "The server refuses this box", "Its words say why: often the address is on a block list, or only known hosts may send."},
@@ -201,12 +201,12 @@ var replyWords = []replyWord{
 	{"rcpt", 552, "", false, mailboxFull, "Tell its owner."},
 	{"rcpt", 550, "", false, "The destination was refused", "Check its spelling; the server's words say more."},
 	{"rcpt", 553, "", false, "The destination is not an address the server takes", "Check its spelling."},
-	{"", 450, "4.2.0", false, "The server wants the mail again later", "Nothing: it is tried again."},
-	{"", 421, "", false, "The server is closing for now", "It is tried again, slowly."},
-	{"", 451, "", false, "The server has a passing trouble", "Nothing: it is tried again."},
-	{"", 452, "", false, "The server is short of room", "Nothing: it is tried again."},
+	{"", 450, "4.2.0", false, "The server wants the mail again later", "Nothing: the mail is tried again by itself."},
+	{"", 421, "", false, "The server is closing for now", "The mail is tried again by itself, slowly."},
+	{"", 451, "", false, "The server has a passing trouble", "Nothing: the mail is tried again by itself."},
+	{"", 452, "", false, "The server is short of room", "Nothing: the mail is tried again by itself."},
 	{"data", 5, "", false, "The server refused the mail after reading it", "Its words say why; retry after changing what they name."},
-	{"", 4, "", false, "The server refuses for now", "Nothing: it is tried again."},
+	{"", 4, "", false, "The server refuses for now", "Nothing: the mail is tried again by itself."},
 	{"", 5, "", false, "The server refuses", "Its words say why; retry after changing what they name."},
 }
 
@@ -214,7 +214,7 @@ func explainReply(f *fault) (verdict, do string) {
 	if w := wordsFor(f); w != nil {
 		return w.verdict, w.do
 	}
-	return fmt.Sprintf("The server answered something unexpected: %d", f.code), "It is tried again; check server and port if it lasts."
+	return fmt.Sprintf("The server answered something unexpected: %d", f.code), "The mail is tried again by itself; check server and port if it lasts."
 }
 
 // wordsFor returns the entry for a reply, nil if there is none.

@@ -111,11 +111,20 @@ func (o *Outbox) serve(ctx context.Context, id string) {
 		if stale || s.mails >= mailsPerConnection {
 			break
 		}
-		if id, _ = o.next(); id == "" || o.saveLate(id) {
+		if id, _ = o.next(); id == "" || o.isTest(id) || o.saveLate(id) {
 			break
 		}
 	}
 	s.quit()
+}
+
+// isTest reports whether a mail is a test, which shows every step: it gets a
+// connection of its own.
+func (o *Outbox) isTest(id string) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	e := o.mails[id]
+	return e != nil && e.Mail.Kind == event.Test
 }
 
 // step reports the steps of a mail.

@@ -97,7 +97,7 @@ func apply(base Config, s Secrets, changes []Change) (Config, Secrets, []Finding
 		switch {
 		case ch.Key == triggersKey:
 		case !ok:
-			refuse(ch.Key, wrong("unknown key", "There is no such key."))
+			refuse(ch.Key, noField(ch.Key))
 		case ch.Key == destinationsKey:
 			list, v := splitDestinations(ch.Value)
 			if v.Blocks() {

@@ -108,7 +108,7 @@ func (d *Draft) Verdict(key string) Verdict {
 	key = d.key(key)
 	sp, ok := find(key)
 	if !ok {
-		return wrong("unknown key", "There is no such field.")
+		return noField(key)
 	}
 	if sp.trig != "" && triggerIndex(&d.base.Config, sp.trig) < 0 && triggerIndex(&d.whole().config, sp.trig) < 0 {
 		return wrong("no such trigger", "There is no trigger called "+quote(sp.trig)+".")

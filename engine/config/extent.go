@@ -90,6 +90,43 @@ func (s *source) offset(line, column int) int {
 	return -1
 }
 
+// comments counts the comments of the whole text.
+func (s *source) comments() (n int) {
+	root, _ := oneDocument(s.text)
+	rest := bytes.Clone(s.text)
+	s.blank(rest, root)
+	for i := 0; i < len(rest); i++ {
+		if rest[i] == '#' && (i == 0 || bytes.IndexByte([]byte(" \t\n,[{"), rest[i-1]) >= 0) {
+			n++
+			i = s.lineEnd(i) - 1
+		}
+	}
+	return n
+}
+
+// blank makes the values in a text unreadable, so that a # in one counts for nothing.
+func (s *source) blank(text []byte, n *yaml.Node) {
+	if n == nil {
+		return
+	}
+	for _, child := range n.Content {
+		s.blank(text, child)
+	}
+	from, to, ok := s.extent(n)
+	if n.Kind != yaml.ScalarNode || !ok {
+		return
+	}
+	switch {
+	case n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0:
+		from = s.lineEnd(from) // a comment may stand behind the | or >
+	case n.Style == 0 && !bytes.HasPrefix(s.text[from:], []byte(n.Value)):
+		return // plain text over several lines: a # after a blank never stands in one
+	}
+	for i := from; i < to; i++ {
+		text[i] = 'x'
+	}
+}
+
 func (s *source) lineStart(at int) int { return bytes.LastIndexByte(s.text[:at], '\n') + 1 }
 
 // lineEnd is the position after the line's break.

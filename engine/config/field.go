@@ -113,6 +113,23 @@ func Lookup(key string) (Field, bool) {
 	return f, true
 }
 
+// noField tells that a key is none that a value can be set at.
+func noField(key string) Verdict {
+	pattern := key
+	if rest, ok := strings.CutPrefix(key, triggersKey+"."); ok && !strings.Contains(rest, ".") {
+		pattern = triggersKey + ".*"
+	}
+	if !isSection(pattern) {
+		return wrong("unknown key", "There is no such key.")
+	}
+	i := order(pattern)
+	if pattern != key { // not a trigger's name but what it does
+		i++
+	}
+	example := strings.Replace(table[i].Key, pattern, key, 1)
+	return wrong("not a field", quote(key)+" is a section, not a field: name a key of it, such as "+example+".")
+}
+
 // spot is a key taken apart.
 type spot struct {
 	key  string

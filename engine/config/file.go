@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -33,7 +34,7 @@ type Loaded struct {
 	Config   Config
 	Secrets  Secrets
 	Revision string
-	Findings []Finding // warnings too; any Error means that Config must not be used
+	Findings []Finding // errors first, then by line; any Error means that Config must not be used
 }
 
 // DefaultPath is /etc/watchpost/watchpost.yaml for root, else under $XDG_CONFIG_HOME.
@@ -147,18 +148,34 @@ func (f *File) judge(b content) (Loaded, map[string]Finding) {
 		where[key] = Finding{File: f.path, Line: line}
 	}
 	for key, line := range kept.lines {
-		where[key] = Finding{File: f.secretsPath(), Line: line}
+		if own := byKey[key]; own != nil && own.Secret {
+			where[key] = Finding{File: f.secretsPath(), Line: line}
+		}
 	}
 	found := append(main.out, kept.out...)
 	if !hasErrors(found) { // one fault, one line: what follows from a wrong value is not told
 		for _, x := range cross(c, s.SMTPPassword != "") {
-			found = joined(found, locate(x.Finding, where, f.path))
+			if !slices.ContainsFunc(found, func(y Finding) bool { return y.Key == x.Key && y.Verdict == x.Verdict }) {
+				found = joined(found, locate(x.Finding, where, f.path))
+			}
 		}
 	}
+	f.sort(found)
 	if len(found) > maxFindings {
 		found = found[:maxFindings]
 	}
 	return Loaded{Config: c, Secrets: s, Revision: b.revision(), Findings: found}, where
+}
+
+// sort puts what forbids using the files first, then by file and line.
+func (f *File) sort(found []Finding) {
+	slices.SortStableFunc(found, func(a, b Finding) int {
+		rank := func(x Finding) [3]int {
+			return [3]int{-x.Level.severity(), slices.Index([]string{f.path, f.secretsPath()}, x.File), x.Line}
+		}
+		ra, rb := rank(a), rank(b)
+		return slices.Compare(ra[:], rb[:])
+	})
 }
 
 // locate puts a finding at its key's line, or at that of the nearest key above.
@@ -211,10 +228,9 @@ func (f *File) Save(changes []Change) (Loaded, error) {
 	if len(refused) > 0 {
 		return Loaded{Config: before.Config, Revision: before.Revision, Findings: refused}, ErrRefused
 	}
-	layout := fmt.Errorf("save %s: the change does not fit into the file as it is laid out: make it by hand", f.path)
 	new, err := f.patched(base, before, want, wantSecrets, changes)
 	if err != nil {
-		return Loaded{}, layout
+		return Loaded{}, fmt.Errorf("save %s: %w", f.path, err)
 	}
 	after, _ := f.judge(new)
 	if hasErrors(after.Findings) {
@@ -227,7 +243,7 @@ func (f *File) Save(changes []Change) (Loaded, error) {
 		return out, ErrRefused
 	}
 	if !agrees(after, want, wantSecrets, changes) { // never a saved file that says something else than was meant
-		return Loaded{}, layout
+		return Loaded{}, fmt.Errorf("save %s: %w", f.path, errLayout)
 	}
 	aside, err := f.setAside(old, base)
 	if err != nil {

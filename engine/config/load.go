@@ -2,7 +2,6 @@ package config
 
 import (
 	"bytes"
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -115,33 +114,12 @@ func readable(data []byte) (line int, v Verdict) {
 			return line, wrong("not UTF-8", "The file is not UTF-8 text: save it as UTF-8.")
 		}
 		for _, r := range strings.TrimSuffix(string(text), "\r") {
-			if r < 0x20 && r != '\t' || r >= 0x7f && r < 0xa0 || r == 0x2028 || r == 0x2029 {
+			if r < 0x20 && r != '\t' || r >= 0x7f && r < 0xa0 || r == 0x2028 || r == 0x2029 || r == 0xfffe || r == 0xffff {
 				return line, wrong("control character", "There is a control character in this line.")
 			}
 		}
 	}
 	return 0, fine("")
-}
-
-var lineInError = regexp.MustCompile(`line (\d+)`)
-
-// yamlTrouble turns the library's error into one line.
-func yamlTrouble(err error, data []byte) (line int, v Verdict) {
-	msg := strings.TrimPrefix(err.Error(), "yaml: ")
-	if m := lineInError.FindStringSubmatch(msg); m != nil {
-		line, _ = strconv.Atoi(m[1])
-		msg = strings.TrimPrefix(strings.TrimPrefix(msg, m[0]), ": ")
-	}
-	if i := strings.IndexByte(msg, '\n'); i >= 0 {
-		msg = msg[:i]
-	}
-	if lines := bytes.Split(data, []byte{'\n'}); line > 0 && line <= len(lines) && bytes.HasPrefix(bytes.TrimLeft(lines[line-1], " "), []byte{'\t'}) {
-		msg = "a tab at the beginning of the line; YAML wants spaces"
-	}
-	if err == errSecondDocument {
-		return line, wrong("second document", "There is a second YAML document (---); the file holds one.")
-	}
-	return line, wrong("not YAML", "This is not YAML: "+msg+".")
 }
 
 // walk reads a map. pattern is its key in the field table, shown its key for a person.
@@ -169,6 +147,7 @@ func (l *loader) walk(m *yaml.Node, pattern, shown string, p place) {
 			l.at(key, k.Line)
 			l.leaf(f, v, key, p)
 		case isNull(v) && isSection(pat):
+			l.at(key, k.Line)
 		case pat == destinationsKey:
 			l.at(key, k.Line)
 			l.destinations(v)
@@ -230,7 +209,9 @@ func (l *loader) leaf(f *Field, n *yaml.Node, key string, p place) {
 func (v Verdict) final() Verdict {
 	if v.Level == Incomplete {
 		v.Level = Error
-		v.Text = "The value is incomplete. " + v.Text
+		if v.Short == incomplete {
+			v.Text = "The value is incomplete. " + v.Text
+		}
 	}
 	if v.Fix != "" && !strings.Contains(v.Text, v.Fix) {
 		v.Text += " Is " + v.Fix + " meant?"

@@ -41,6 +41,7 @@ func edits(before, want Config, s Secrets, changes []Change) (plain, hidden []ed
 			continue
 		}
 		switch {
+		case unchanged(before, want, ch.Key, sp): // its text stays as it is laid out
 		case ch.Key == triggersKey:
 			plain = append(plain, edit{[]string{triggersKey}, triggersWhole.node(formatTriggers(want.Triggers))})
 		case ch.Key == destinationsKey || sp.item > 0:
@@ -63,6 +64,23 @@ func edits(before, want Config, s Secrets, changes []Change) (plain, hidden []ed
 		}
 	}
 	return plain, hidden
+}
+
+// unchanged reports that a list or map has the value that it had.
+func unchanged(before, want Config, key string, sp spot) bool {
+	if sp.f.form != tree && key != destinationsKey {
+		return false
+	}
+	if sp.trig != "" { // it may have a new name
+		i := triggerIndex(&before, sp.trig)
+		if i < 0 || i >= len(want.Triggers) {
+			return false
+		}
+		return sp.f.get(place{t: &before.Triggers[i]}) == sp.f.get(place{t: &want.Triggers[i]})
+	}
+	was, _ := valueIn(&before, &Secrets{}, key)
+	now, _ := valueIn(&want, &Secrets{}, key)
+	return was == now
 }
 
 func destinationsNode(list []string) *yaml.Node {

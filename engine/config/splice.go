@@ -3,6 +3,7 @@ package config
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -14,7 +15,7 @@ import (
 // alignment and quoting too. A layout that this does not understand gives a text
 // that does not say what was meant, which Save finds before it writes.
 
-var errLayout = errors.New("layout not understood")
+var errLayout = errors.New("the change does not fit into the file as it is laid out: make it by hand")
 
 // patch makes edits in a file's text. versioned says that a new file begins with its version.
 func patch(old []byte, list []edit, versioned bool) ([]byte, error) {
@@ -23,7 +24,7 @@ func patch(old []byte, list []edit, versioned bool) ([]byte, error) {
 	for _, e := range list {
 		root, err := oneDocument(src)
 		if err != nil {
-			return nil, err
+			return nil, errLayout
 		}
 		if root == nil || isNull(root) {
 			src = onlyComments(src)
@@ -111,13 +112,23 @@ func (s *source) put(m *yaml.Node, pattern string, path []string, value *yaml.No
 	return nil, errLayout
 }
 
-// replace puts a new value in the place of v.
+// replace puts a new value in the place of v. Comments inside v are never lost on
+// the way, except that an item of a list takes its own with it.
 func (s *source) replace(m, k, v, value *yaml.Node) ([]byte, error) {
-	if value.Kind == yaml.ScalarNode && v.Kind == yaml.ScalarNode && value.Tag == "!!str" && value.Style == 0 {
-		value.Style = v.Style & (yaml.SingleQuotedStyle | yaml.DoubleQuotedStyle) // quotes stay quotes
-	}
 	if anew, ok := s.items(v, value); ok {
 		return anew, nil
+	}
+	anew, err := s.whole(m, k, v, value)
+	if err == nil && (&source{anew}).comments() < s.comments() {
+		return nil, fmt.Errorf("comments inside %s would be lost: edit the file by hand", k.Value)
+	}
+	return anew, err
+}
+
+// whole puts a new value in the place of the text of v.
+func (s *source) whole(m, k, v, value *yaml.Node) ([]byte, error) {
+	if value.Kind == yaml.ScalarNode && v.Kind == yaml.ScalarNode && value.Tag == "!!str" && value.Style == 0 {
+		value.Style = v.Style & (yaml.SingleQuotedStyle | yaml.DoubleQuotedStyle) // quotes stay quotes
 	}
 	from, to, ok := s.extent(v)
 	inLine := v.Kind == yaml.ScalarNode || v.Style&yaml.FlowStyle != 0
@@ -150,7 +161,7 @@ func (s *source) replace(m, k, v, value *yaml.Node) ([]byte, error) {
 func (s *source) items(list, value *yaml.Node) ([]byte, bool) {
 	was, now := list.Content, value.Content
 	flow := list.Style&yaml.FlowStyle != 0
-	if list.Kind != yaml.SequenceNode || value.Kind != yaml.SequenceNode || len(was) == 0 || flow && len(now) < len(was) {
+	if list.Kind != yaml.SequenceNode || value.Kind != yaml.SequenceNode || len(was) == 0 {
 		return nil, false
 	}
 	stays := make([]bool, len(was))
@@ -191,6 +202,8 @@ func (s *source) items(list, value *yaml.Node) ([]byte, bool) {
 		}
 		switch {
 		case onlyFewer && stays[i]:
+		case (onlyFewer || i >= len(now)) && flow:
+			out.text = out.cut(from, to)
 		case onlyFewer || i >= len(now):
 			out.text = out.splice(start, s.lineEnd(to), "")
 		case was[i].Value != now[i].Value:
@@ -199,6 +212,47 @@ func (s *source) items(list, value *yaml.Node) ([]byte, bool) {
 		}
 	}
 	return out.text, true
+}
+
+// cut takes an item of a flow list out with one comma and, where nothing else
+// stands in it, its line. The last one leaves a comma in the line above: YAML allows that.
+func (s *source) cut(from, to int) []byte {
+	start := s.lineStart(from)
+	switch comma := s.commaAfter(to); {
+	case comma >= s.lineEnd(to): // at the beginning of the next item's line
+		s.text = s.splice(comma, comma+1, "")
+	case comma >= 0:
+		to = comma + 1
+		if blanks := len(s.text[to:]) - len(bytes.TrimLeft(s.text[to:], " ")); to+blanks < len(s.text) && s.text[to+blanks] != '#' {
+			to += blanks
+		}
+	default:
+		if before := bytes.TrimRight(s.text[start:from], " "); bytes.HasSuffix(before, []byte{','}) {
+			from = start + len(before) - 1
+		}
+	}
+	s.text = s.splice(from, to, "")
+	end := s.lineEnd(start)
+	if rest := bytes.TrimSpace(s.text[start:end]); len(rest) == 0 || rest[0] == '#' {
+		return s.splice(start, end, "")
+	}
+	return s.text
+}
+
+// commaAfter finds the comma that follows an item of a flow list; -1 where there is none.
+func (s *source) commaAfter(at int) int {
+	for ; at < len(s.text); at++ {
+		switch s.text[at] {
+		case ' ', '\t', '\n':
+		case ',':
+			return at
+		case '#':
+			at = s.lineEnd(at) - 1
+		default:
+			return -1
+		}
+	}
+	return -1
 }
 
 // bare copies a node without the comments that stand outside its lines.

@@ -20,7 +20,7 @@ var table = append(append([]Field{
 		help: "The zone of the times in subjects and texts, such as Europe/Berlin."},
 		parseTimeZone, same, func(p place) *string { return &p.c.Site.TimeZone }),
 
-	define(spec{key: "camera.source", label: "Camera", form: text, values: "v4l2:PATH, clip:FILE, clip:FILE?once, scene:, pipe:COMMAND; empty: the first camera found",
+	define(spec{key: "camera.source", label: "Camera", form: text, values: "v4l2:PATH, clip:FILE, clip:FILE?once, scene:, pipe:COMMAND (not in this version); empty: the first camera found",
 		help: "Where the images come from: v4l2:/dev/video0, clip:FILE or scene:."},
 		parseSource, same, func(p place) *string { return &p.c.Camera.Source }),
 	define(spec{key: "camera.width", label: "Width", def: "640", values: "16–8192 pixels",
@@ -40,7 +40,7 @@ var table = append(append([]Field{
 		help: "25 is usual; providers ask for 587, or for 465 (TLS from the start)."},
 		parsePort, strconv.Itoa, func(p place) *int { return &p.c.SMTP.Port }),
 	define(spec{key: "smtp.security", label: "Security", def: "auto", choices: securities, values: "auto, starttls, tls, none",
-		help: "auto: TLS on 465, STARTTLS on 587 and wherever a user name is sent."},
+		help: "auto: TLS on 465; STARTTLS on 587 and with a user name, pin or CA file."},
 		parseSecurity, same, func(p place) *string { return &p.c.SMTP.Security }),
 	define(spec{key: "smtp.auth", label: "Login method", def: "auto", choices: auths, values: "auto, none, plain, login, cram-md5, scram-sha-256, xoauth2",
 		help: "auto: the best method that the server offers, where a user name is set."},

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -63,13 +64,15 @@ func (l *loader) triggers(n *yaml.Node) {
 		t.Name = ""
 		if item.Kind != yaml.MappingNode {
 			l.add(item.Line, key, wrong("not a map", "A trigger is a map: {name: yard, source: motion}."))
+			l.c.Triggers = append(l.c.Triggers, t) // those after it keep their numbers
 			continue
 		}
 		if name := valueOf(item, "name"); name != nil && name.Kind == yaml.ScalarNode {
-			if s, v := parseTriggerName(name.Value); !v.Blocks() && triggerIndex(l.c, s) < 0 {
+			if s, v := parseTriggerName(name.Value); !v.Blocks() && !slices.ContainsFunc(l.c.Triggers, func(t Trigger) bool { return t.Name == s }) {
 				key = triggersKey + "." + s
 			}
 		}
+		l.at(key, item.Line)
 		l.walk(item, triggersKey+".*", key, place{c: l.c, s: l.s, t: &t})
 		notify := valueOf(item, "notify")
 		if t.Source == event.Timer {
@@ -78,8 +81,13 @@ func (l *loader) triggers(n *yaml.Node) {
 			}
 			t.Notify = false
 		}
-		if t.Name == "" && valueOf(item, "name") == nil {
+		if name := valueOf(item, "name"); name == nil {
 			l.add(item.Line, key+".name", wrong("name is missing", "A trigger needs a name."))
+		} else if v := nameTwice(l.c.Triggers, t.Name); v.Blocks() {
+			l.add(name.Line, key+".name", v)
+		}
+		if line := valueOf(item, "line"); needsLine(t) && (line == nil || line.Value == "" && line.Kind == yaml.ScalarNode) {
+			l.add(item.Line, key+".line", lineMissing(t.Source))
 		}
 		l.c.Triggers = append(l.c.Triggers, t)
 	}

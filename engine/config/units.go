@@ -21,7 +21,7 @@ func number(lo, hi int) func(string) (int, Verdict) {
 		case err != nil || n > hi:
 			return 0, wrong("at most "+strconv.Itoa(hi), rangeText)
 		case n < lo && n > 0 && n*10 <= hi:
-			return 0, half(rangeText)
+			return 0, below(strconv.Itoa(lo), rangeText) // digits may follow
 		case n < lo:
 			return 0, wrong("at least "+strconv.Itoa(lo), rangeText)
 		}
@@ -161,7 +161,7 @@ func duration(lo, hi time.Duration) func(string) (time.Duration, Verdict) {
 		case d > hi:
 			return 0, wrong("at most "+formatDuration(hi), between)
 		case d < lo && strings.Trim(strings.TrimSpace(raw), "0123456789.") == "":
-			return 0, half(between) // a unit or digits may follow
+			return 0, below(formatDuration(lo), "At least "+formatDuration(lo)+"; a bare number is seconds.") // a unit or digits may follow
 		case d < lo:
 			return 0, wrong("at least "+formatDuration(lo), between)
 		}
@@ -232,7 +232,7 @@ func size(lo, hi int64) func(string) (int64, Verdict) {
 		case b > float64(hi):
 			return 0, wrong("at most "+formatSize(hi), between)
 		case b < float64(lo) && begun:
-			return 0, half(between) // a unit or digits may follow
+			return 0, below(formatSize(lo), "At least "+formatSize(lo)+"; a bare number is bytes.") // a unit or digits may follow
 		case b < float64(lo):
 			return 0, wrong("at least "+formatSize(lo), between)
 		}

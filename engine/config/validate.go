@@ -106,14 +106,15 @@ type adder func(key string, v Verdict, also ...string)
 
 // SecurityInUse says how a connection with these settings is protected: "tls"
 // from the start, "starttls" or "none"; required is false where STARTTLS is used
-// only if the server offers it. A password never travels in clear.
+// only if the server offers it. A password never travels in clear, and a pin or a
+// CA file is never passed over.
 func SecurityInUse(m SMTP) (mode string, required bool) {
 	switch {
 	case m.Security == "none":
 		return "none", false
 	case m.Security == "tls" || m.Security != "starttls" && m.Port == 465:
 		return "tls", true
-	case m.Security == "starttls" || m.Port == 587 || m.Username != "" && m.Auth != "none":
+	case m.Security == "starttls" || m.Port == 587 || m.Username != "" && m.Auth != "none" || m.Pin != "" || m.CAFile != "":
 		return "starttls", true
 	}
 	return "starttls", false
@@ -201,20 +202,39 @@ func crossTriggers(c Config, add adder) {
 	}
 	for i, t := range c.Triggers {
 		key := triggersKey + "." + triggerKey(&c, i)
-		for j := range i {
-			if t.Name != "" && strings.EqualFold(t.Name, c.Triggers[j].Name) {
-				add(key+".name", wrong("name comes twice", "Another trigger is called "+quote(t.Name)+" too."))
-				break
-			}
+		if v := nameTwice(c.Triggers[:i], t.Name); v.Blocks() {
+			add(key+".name", v)
 		}
 		if t.Source == event.Timer && t.Notify {
 			add(key+".notify", timerNotify, key+".source")
 		}
-		if (t.Source == event.External || t.Source == event.BuiltIn) && t.Line == "" {
-			add(key+".line", wary("line is missing", "The source "+string(t.Source)+" needs the input's line, such as gpiochip0:4."))
+		if needsLine(t) {
+			add(key+".line", lineMissing(t.Source))
 		}
 		if !transfers[t.Transfer] {
 			add(key+".transfer", wrong("no such transfer", "There is no transfer called "+quote(t.Transfer)+"."))
 		}
 	}
+}
+
+// nameTwice tells that one of the triggers before has the same name.
+func nameTwice(before []Trigger, name string) Verdict {
+	for _, t := range before {
+		switch {
+		case name == "" || !strings.EqualFold(name, t.Name):
+		case name == t.Name:
+			return wrong("name comes twice", "Another trigger is called "+quote(name)+" too.")
+		default:
+			return wrong("name comes twice", "Another trigger is called "+quote(t.Name)+": capitals make no difference.")
+		}
+	}
+	return fine("")
+}
+
+func needsLine(t Trigger) bool {
+	return (t.Source == event.External || t.Source == event.BuiltIn) && t.Line == ""
+}
+
+func lineMissing(source event.Source) Verdict {
+	return wary("line is missing", "The source "+string(source)+" needs the input's line, such as gpiochip0:4.")
 }

@@ -9,7 +9,14 @@ import (
 
 func fine(short string) Verdict { return Verdict{Level: OK, Short: short} }
 
-func half(text string) Verdict { return Verdict{Level: Incomplete, Short: "incomplete", Text: text} }
+const incomplete = "incomplete"
+
+func half(text string) Verdict { return Verdict{Level: Incomplete, Short: incomplete, Text: text} }
+
+// below is a number that may become large enough while it is being typed.
+func below(least, text string) Verdict {
+	return Verdict{Level: Incomplete, Short: "at least " + least, Text: text}
+}
 
 func wary(short, text string) Verdict { return Verdict{Level: Warning, Short: short, Text: text} }
 
