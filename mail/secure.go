@@ -54,7 +54,7 @@ func protection(c config.SMTP) (security, error) {
 		return plain, errPlainAuth
 	case mode == "none":
 		return plain, nil
-	case required || c.Pin != "" || c.CAFile != "": // who says what to check wants it checked
+	case required:
 		return startTLS, nil
 	}
 	return opportunistic, nil

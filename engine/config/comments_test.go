@@ -33,7 +33,7 @@ func TestAFlowListKeepsItsComments(t *testing.T) {
 		{short, "[a@x.org, c@x.org]", "b@x.org, ", ""},
 		{short, "[a@x.org, b@x.org]", ", c@x.org", ""},
 		{short, "", "a@x.org, b@x.org, c@x.org", ""},
-		{pairs, "[a@x.org, c@x.org]", " b@x.org,", ""},
+		{pairs, "[a@x.org, c@x.org]", "b@x.org,", ""},
 		{pairs, "[b@x.org]", "a@x.org, b@x.org,   # day\n    c@x.org,   # night\n", "b@x.org,   # day\n"},
 	} {
 		f := made(t, c.text, "")

@@ -197,6 +197,9 @@ func TestReference(t *testing.T) {
 			t.Errorf("%s is not in the reference", f.Key)
 		}
 	}
+	if !strings.Contains(r, "pipe:COMMAND (not in this version)") {
+		t.Error("the reference does not say that pipe: is not carried out")
+	}
 	if r != Reference() {
 		t.Error("the reference differs from call to call")
 	}

@@ -113,6 +113,9 @@ func TestBadFiles(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
 		{"wrong value", "smtp:\n  port: 99999\n", "watchpost.yaml:2: smtp.port: A whole number from 1 to 65535."},
 		{"half a value", "smtp:\n  server: mail.\n", "watchpost.yaml:2: smtp.server: The value is incomplete. The name goes on after the dot."},
+		{"a bare number of bytes", "storage:\n  max_bytes: 4\n", "watchpost.yaml:2: storage.max_bytes: At least 1MB; a bare number is bytes."},
+		{"a bare number of seconds", "storage:\n  max_age: 4\n", "watchpost.yaml:2: storage.max_age: At least 1h; a bare number is seconds."},
+		{"below the least", "camera:\n  width: 4\n", "watchpost.yaml:2: camera.width: A whole number from 16 to 8192."},
 		{"a fix", "smtp:\n  server: 2001:db8::25\n", "watchpost.yaml:2: smtp.server: An IPv6 address needs brackets: [2001:db8::25]."},
 		{"unknown key", "smtp:\n  prot: 25\n", "watchpost.yaml:2: smtp.prot: There is no such key. Is port meant?"},
 		{"unknown section", "stmp:\n  port: 25\n", "watchpost.yaml:1: stmp: There is no such key. Is smtp meant?"},
@@ -167,44 +170,6 @@ func TestBadFiles(t *testing.T) {
 		if !hasErrors(l.Findings) {
 			t.Errorf("%s: no error", c.name)
 		}
-	}
-}
-
-// TestFindingsAreInOrder: who shows one line shows what stops the file.
-func TestFindingsAreInOrder(t *testing.T) {
-	f := made(t, "smtp:\n  port: 2525\n  security: x\n  username: u\ntriggers:\n- {name: a, source: sound}\n- {nam: b}\n", "smtp: {password: [x]}\n")
-	if err := os.Chmod(f.secretsPath(), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	var got []string
-	for _, x := range load(t, f).Findings {
-		got = append(got, x.Level.Mark()+" "+filepath.Base(x.File)+" "+strconv.Itoa(x.Line))
-	}
-	want := "! watchpost.yaml 3, ! watchpost.yaml 7, ! watchpost.yaml 7, ! secrets.yaml 1, ? watchpost.yaml 2, ? watchpost.yaml 6, ? secrets.yaml 0"
-	if strings.Join(got, ", ") != want {
-		t.Errorf(" got %s\nwant %s", strings.Join(got, ", "), want)
-	}
-}
-
-// TestTriggerListFaults: another fault in the list hides neither of these.
-func TestTriggerListFaults(t *testing.T) {
-	for _, c := range []struct{ text, want string }{
-		{"triggers:\n- name: a\n- name: a\n- name: ' '\n", "watchpost.yaml:3: triggers.2.name: Another trigger is called \"a\" too.\nwatchpost.yaml:4: triggers.3.name: The value is incomplete. The name cannot be empty."},
-		{"triggers:\n- name: a\n- name: A\n", "watchpost.yaml:3: triggers.A.name: Another trigger is called \"a\": capitals make no difference."},
-		{"triggers:\n- 5\n- name: a\n- name: a\n", "watchpost.yaml:2: triggers.1: A trigger is a map: {name: yard, source: motion}.\nwatchpost.yaml:4: triggers.3.name: Another trigger is called \"a\" too."},
-		{"smtp: {port: x}\ntriggers:\n- source: external\n  name: a\n", "watchpost.yaml:1: smtp.port: A whole number from 1 to 65535.\nwatchpost.yaml:3: triggers.a.source: warning: This is not carried out by this version: the trigger stays unavailable.\nwatchpost.yaml:3: triggers.a.line: warning: The source external needs the input's line, such as gpiochip0:4."},
-		{"triggers:\n- {name: '1', source: builtin}\n- {name: '1', source: builtin, line: 'gpiochip0:x'}\n", "watchpost.yaml:3: triggers.2.name: Another trigger is called \"1\" too.\n" +
-			"watchpost.yaml:3: triggers.2.line: A line is written gpiochipN:LINE, such as gpiochip0:4.\nwatchpost.yaml:2: triggers.1.source: warning: This is not carried out by this version: the trigger stays unavailable.\n" +
-			"watchpost.yaml:2: triggers.1.line: warning: The source builtin needs the input's line, such as gpiochip0:4.\nwatchpost.yaml:3: triggers.2.source: warning: This is not carried out by this version: the trigger stays unavailable."},
-		{"triggers:\n- {name: b}\n- {name: '1', source: builtin}\n", "watchpost.yaml:3: triggers.1.source: warning: This is not carried out by this version: the trigger stays unavailable.\nwatchpost.yaml:3: triggers.1.line: warning: The source builtin needs the input's line, such as gpiochip0:4."},
-	} {
-		if got := lines(load(t, made(t, c.text, "")).Findings); got != c.want {
-			t.Errorf("%q:\n got %s\nwant %s", c.text, got, c.want)
-		}
-	}
-	f := made(t, "", "")
-	if l, err := f.Save([]Change{{"triggers", "[{name: a},{name: a},{name: ' '}]"}}); !errors.Is(err, ErrRefused) || !strings.Contains(lines(l.Findings), `Another trigger is called "a" too.`) {
-		t.Errorf("%v %s", err, lines(l.Findings))
 	}
 }
 

@@ -161,10 +161,14 @@ func FuzzSave(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, n uint8, raw, secret string) {
 		file := Open(filepath.Join(t.TempDir(), "watchpost.yaml"))
-		if err := os.WriteFile(file.Path(), []byte(example), 0o600); err != nil {
+		changes := []Change{{keys[int(n)%len(keys)], raw}, {"smtp.password", secret}}
+		text := example
+		if changes[0].Key == triggersKey { // comments inside would be refused
+			text = strings.NewReplacer("  # the yard\n", "", "   # nights", "", "   # yes", "").Replace(text)
+		}
+		if err := os.WriteFile(file.Path(), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		changes := []Change{{keys[int(n)%len(keys)], raw}, {"smtp.password", secret}}
 		l, err := file.Save(changes)
 		again, loadErr := file.Load()
 		switch {

@@ -20,9 +20,12 @@ func yamlTrouble(err error, data []byte) (line int, v Verdict) {
 	return line, wrong("not YAML", "This is not YAML: "+msg+".")
 }
 
-// parserLines are the messages of the library's parser. All others are its
-// scanner's. True: of a block, whose own line it tells and not that of the fault.
+// parserLines are the messages of the library's parser; all others are its
+// scanner's. True: the line that it tells is another than that of the fault (that
+// of the whole block; for a tab the one before, or not).
 var parserLines = map[string]bool{
+	"found a tab character that violates indentation": true,
+
 	"did not find expected key":              true,
 	"did not find expected '-' indicator":    true,
 	"did not find expected node content":     false,
