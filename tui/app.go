@@ -62,6 +62,7 @@ type app struct {
 
 	settings config.Settings
 	draft    *config.Draft // nil until the configuration is known
+	kept     bool          // something was saved on this screen; a demo forgets it
 }
 
 func newApp(ctx context.Context, b Backend, now func() time.Time) *app {
@@ -155,6 +156,7 @@ func (a *app) update(msg tea.Msg) tea.Cmd {
 			return nil
 		}
 		cmd := a.configured(configMsg{settings: m.settings})
+		a.kept = true
 		a.say = "The trigger motion watches the whole picture from now on."
 		return cmd
 	case firedMsg:
@@ -281,6 +283,8 @@ func (a *app) configured(m configMsg) tea.Cmd {
 	if a.draft == nil || !a.draft.Changed("") {
 		if a.draft == nil {
 			a.say = "" // that it is not known yet
+		} else if m.settings.Revision != a.settings.Revision {
+			a.say = changedElsewhere(a.settings, m.settings)
 		}
 		a.take(m.settings)
 		return nil
@@ -288,26 +292,16 @@ func (a *app) configured(m configMsg) tea.Cmd {
 	if m.settings.Revision == a.settings.Revision && !m.conflict {
 		return nil
 	}
-	both := a.draft.Rebase(m.settings)
-	a.settings = m.settings
-	a.mailPage().reload(a)
-	var names []string
-	for _, k := range both {
-		names = append(names, label(k))
-	}
-	if len(both) > 0 {
-		a.say = "Changed elsewhere as well: " + strings.Join(names, ", ") + ". Yours stand here; w saves them over the others, u takes them back."
-	} else {
-		a.say = "The configuration was changed elsewhere, in other fields. Your changes are kept on top of it; w saves them."
-	}
+	a.rebase(m.settings)
 	return nil
 }
 
 // take starts a new draft from settings.
 func (a *app) take(s config.Settings) {
 	a.settings, a.draft = s, config.NewDraft(s)
-	a.mailPage().reload(a)
-	a.mailPage().undo = nil
+	p := a.mailPage()
+	p.undo, p.conflicts = nil, nil
+	p.reload(a)
 }
 
 // unsaved counts the fields that were changed.
@@ -430,8 +424,11 @@ func (a *app) quit() {
 		text, yes = "Stop Watchpost? Its engine runs in this terminal: no trigger is watched until it is started again.", "stop"
 	}
 	leave := func() tea.Cmd { return tea.Quit }
+	if a.status.Mode == "demo" && (a.kept || a.unsaved() > 0) { // saving first would not keep it
+		text += " What was set in it is not kept."
+	}
 	a.qu = yesNo(text, yes, no, leave)
-	if n := a.unsaved(); n > 0 {
+	if n := a.unsaved(); n > 0 && a.status.Mode != "demo" {
 		a.qu.text = plural(n, "unsaved change") + " will be lost. " + text
 		a.qu.options = []option{
 			{"y", yes, leave},

@@ -246,6 +246,8 @@ func TestConflict(t *testing.T) {
 	c.typed("\x17")
 	c.sees("Changed elsewhere as well: SMTP server", "mail.example.netx")
 	c.typed("\x17")
+	c.sees("Save over what was changed elsewhere? SMTP server")
+	c.typed("y")
 	c.sees("Saved and in force", "[2 Mail]")
 }
 

@@ -178,6 +178,21 @@ var states = []struct {
 		s.edit("smtp.port", "465")
 		s.edit("smtp.security", "s")
 	}},
+	{"mail-conflict", newFake, func(s *screen) {
+		s.edit("smtp.server", "127.0.0.1")
+		s.send(configMsg{settings: elsewhere(s, "127.0.0.5")})
+		s.press("esc", "tab")
+	}},
+	{"mail-conflict-save", newFake, func(s *screen) {
+		s.edit("smtp.server", "127.0.0.1")
+		s.send(configMsg{settings: elsewhere(s, "127.0.0.5")})
+		s.press("ctrl+t")
+	}},
+	{"mail-demo", func() *fake {
+		f := newFake()
+		f.snap.Status.Mode, f.snap.Status.Demo = "demo", demoText
+		return f
+	}, func(s *screen) { s.press("2") }},
 	{"mail-question", newFake, func(s *screen) {
 		s.press("2")
 		s.edit("mail.subject", "Gate")
@@ -216,6 +231,8 @@ var states = []struct {
 			Text: "dial tcp 192.0.2.25:587: connect: connection refused", Verdict: "Nothing listens on this port of the server (connection refused)",
 			Do: "Check server and port: 587 or 465 for providers, 25 for a relay."}}}, {Mail: &m}}})
 	}},
+	{"status-unavailable", unavailable, func(*screen) {}},
+	{"triggers-unavailable", unavailable, func(s *screen) { s.press("3", "down") }},
 	{"triggers", newFake, func(s *screen) { s.press("3", "down") }},
 	{"triggers-silent", func() *fake {
 		f := newFake()
@@ -252,6 +269,19 @@ var states = []struct {
 	}, func(s *screen) { s.press("7") }},
 	{"help", newFake, func(s *screen) { s.press("?") }},
 	{"leave", newFake, func(s *screen) { s.press("2"); s.edit("smtp.port", "25"); s.press("esc", "q") }},
+}
+
+// unavailable is a box whose camera is lost and whose second trigger cannot do
+// what it is told to.
+func unavailable() *fake {
+	f := newFake()
+	s := &f.snap.Status
+	s.Camera = event.Camera{State: event.CameraLost, Source: "v4l2:/dev/video0"}
+	s.Problems = []string{"The camera is lost: no frame for 42 s. Check its cable."}
+	ts := s.Triggers
+	ts[0].State, ts[0].Why, ts[0].Level = event.Unavailable, "the camera is lost", 0
+	ts[1].State, ts[1].Until, ts[1].Why = event.Unavailable, time.Time{}, "its AND with another source is not carried out by this version"
+	return f
 }
 
 const refusedConnection = "Nothing listens on this port of the server (connection refused). Check server and port: 587 or 465 for providers, 25 for a relay."

@@ -42,46 +42,75 @@ type result struct {
 	who   string // the trigger, or what kind of mail
 	what  string // one or two words: delivered, held 1/3, silent: privacy
 	words string // the server's words, or why
+	times int    // how often, where it is folded: at is the newest
+	quiet bool   // no mail comes of it
 }
 
 // results lists what happened, newest first.
 func (h *history) results() []result {
 	var rs []result
+	told := make([]bool, len(h.mails)) // with a firing; an alarm's may be forgotten
 	for _, f := range h.firings {
 		r := result{at: f.At, who: clean(f.Trigger), what: strings.ReplaceAll(string(f.Disposition), "_", " ")}
 		switch {
 		case f.Disposition == event.Silent:
-			r.what = "silent"
+			r.what, r.quiet = "silent", true
 			r.words = silence(f.Reason)
 		case f.Disposition == event.Outside:
-			r.words = "outside its active time"
+			r.words, r.quiet = "of its active time: no mail", true
 		case f.Disposition == event.Extended:
-			r.words = "prolonged the event that was running"
+			r.words, r.quiet = "prolonged the event that was running", true
 		case f.HeldOff:
 			r.what, r.words = "held off", "told in the summary when the hold-off ends"
 		}
 		if f.Disposition == event.Queued {
-			for _, m := range h.mails {
+			for i, m := range h.mails {
 				if slices.Contains(m.Firings, f.Seq) {
 					r.what, r.words = outcome(m)
+					told[i] = true
 				}
 			}
 		}
 		rs = append(rs, r)
 	}
-	for _, m := range h.mails {
-		if m.Kind == event.Alarm {
-			continue // told with its firing
-		}
+	for i, m := range h.mails {
 		r := result{at: m.At, who: string(m.Kind)}
-		if m.Kind == event.Test || m.Kind == event.State {
+		switch {
+		case m.Kind == event.Alarm && told[i]:
+			continue
+		case m.Kind == event.Alarm:
+			r.who = clean(m.Trigger)
+		case m.Kind == event.Test || m.Kind == event.State:
 			r.who += " mail"
 		}
 		r.what, r.words = outcome(m)
 		rs = append(rs, r)
 	}
 	slices.SortStableFunc(rs, func(a, b result) int { return b.at.Compare(a.at) })
-	return rs
+	return folded(rs)
+}
+
+// folded makes one result of equal ones that follow each other, and of all equal
+// ones of which no mail comes, so that they leave room for those that matter.
+func folded(rs []result) []result {
+	var out []result
+	quiet := map[[2]string]int{} // places in out, by who and words
+	for _, r := range rs {
+		r.times = 1
+		at, ok := quiet[[2]string{r.who, r.what + r.words}]
+		if !r.quiet {
+			at = len(out) - 1
+			ok = at >= 0 && out[at].who == r.who && out[at].what == r.what && out[at].words == r.words
+		} else if !ok {
+			quiet[[2]string{r.who, r.what + r.words}] = len(out)
+		}
+		if ok {
+			out[at].times++
+			continue
+		}
+		out = append(out, r)
+	}
+	return out
 }
 
 // outcome is a mail's state in short and the words that explain it.

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"charm.land/bubbles/v2/key"
@@ -94,10 +95,20 @@ func (p *queuePage) hint(a *app) string {
 	if p.why != "" {
 		return p.why
 	}
-	if m, ok := p.selected(); ok && m.Problem == a.status.Queue.Problem {
-		return "" // the list's detail tells it
+	held := 0
+	for _, m := range p.mails {
+		if m.Count(event.RcptHeld) > 0 {
+			held++
+		}
 	}
-	return clean(a.status.Queue.Problem)
+	var hint string
+	if held > 0 {
+		hint = plural(held, "mail") + " held, marked !: r tries the chosen one again, x drops it. "
+	}
+	if m, ok := p.selected(); !ok || m.Problem != a.status.Queue.Problem { // else the detail tells it
+		hint += clean(a.status.Queue.Problem)
+	}
+	return hint
 }
 
 func (p *queuePage) body(a *app, w, h int) ([]string, *tea.Position) {
@@ -108,21 +119,28 @@ func (p *queuePage) body(a *app, w, h int) ([]string, *tea.Position) {
 		return []string{"", "  No mail yet. t sends a test mail."}, nil
 	}
 	m, _ := p.selected()
-	detail := p.detail(a, m, w)
-	p.rows = max(1, h-len(detail)-2)
-	var rows []string
+	var rows, whole []string // whole: the selected row, where it is cut
 	when := len("Trigger at")
 	for _, m := range p.mails {
 		when = max(when, width(moment(m.At, a.clock())))
 	}
-	for _, m := range p.mails {
+	for i, m := range p.mails {
 		what, _ := outcome(m)
-		who := m.Trigger
+		who := clean(m.Trigger)
 		if who == "" {
 			who = string(m.Kind)
 		}
-		rows = append(rows, fmt.Sprintf("%s  %s  %s  %s", fit(moment(m.At, a.clock()), when), fit(what, 13), fit(clean(who), 10), clean(m.Subject)))
+		mark := "  "
+		if m.Count(event.RcptHeld) > 0 {
+			mark = " !"
+		}
+		rows = append(rows, fmt.Sprintf("%s%s%s  %s  %s", fit(moment(m.At, a.clock()), when), mark, fit(what, 13), fit(who, 10), clean(m.Subject)))
+		if i == p.sel && (width(rows[i]) > w-3 || width(who) > 10 || width(what) > 13) {
+			whole = hang("  ", what+"  "+who+"  "+clean(m.Subject), w-1, 3)
+		}
 	}
+	detail := slices.Concat(p.detail(a, m, w), whole) // the server's words first
+	p.rows = max(1, h-len(detail)-2)
 	head := spread(faint.Render("  "+fit("Trigger at", when)+"  "+fit("State", 13)+"  "+fit("Trigger", 10)+"  Subject"), p.position(len(rows), p.rows)+"  ", w)
 	lines := append([]string{head}, p.draw(rows, w, p.rows)...)
 	lines = append(lines, "")
@@ -139,9 +157,9 @@ func (p *queuePage) detail(a *app, m event.Mail, w int) []string {
 			next = ", next try " + moment(m.NextTry, a.clock())
 		}
 	}
-	lines := []string{cut("  "+strong.Render(m.ID)+fmt.Sprintf("  %s, %s%s", size(m.Bytes), plural(m.Attempts, "attempt"), next), w-1)}
+	lines := []string{cut("  "+strong.Render(clean(m.ID))+fmt.Sprintf("  %s, %s%s", size(m.Bytes), plural(m.Attempts, "attempt"), next), w-1)}
 	for _, r := range m.Recipients {
-		head := fmt.Sprintf("  %s  %s  ", fit(clean(r.Address), 26), fit(string(r.State), 9))
+		head := fmt.Sprintf("  %s  %s  ", fit(clean(r.Address), max(26, width(clean(r.Address)))), fit(string(r.State), 9))
 		lines = append(lines, beside(head, clean(r.Reply), 4, w-1, 4)...) // the server's words whole: they are what this page is for
 	}
 	if m.Problem != "" {
@@ -199,14 +217,9 @@ func (p *eventsPage) body(a *app, w, h int) ([]string, *tea.Position) {
 	case len(p.events) == 0:
 		return []string{"", "  No event is stored yet. The Status page shows what each trigger waits for."}, nil
 	}
-	e := p.events[max(0, min(p.sel, len(p.events)-1))]
-	detail := []string{cut("  "+strong.Render(clean(e.ID)), w-1)}
-	for _, s := range e.Missing {
-		detail = append(detail, place("missing: "+clean(s), w, 1)...)
-	}
-	p.rows = max(1, h-len(detail)-2)
-	var rows []string
-	for _, e := range p.events {
+	p.sel = max(0, min(p.sel, len(p.events)-1))
+	var rows, whole []string // whole: of the selected row, where it is cut
+	for i, e := range p.events {
 		length := "running"
 		if !e.End.IsZero() {
 			length = fmt.Sprintf("%.1f s", e.End.Sub(e.Start).Seconds())
@@ -217,7 +230,16 @@ func (p *eventsPage) body(a *app, w, h int) ([]string, *tea.Position) {
 		}
 		rows = append(rows, fmt.Sprintf("%s  %s  %s  %s  %s  %s", fit(moment(e.Start, a.clock()), 12), fit(clean(e.Trigger), 10),
 			fit(length, 9), fit(plural(e.Firings, "firing"), 10), fit(plural(len(e.Images), "image"), 10), peak))
+		if i == p.sel && (width(rows[i]) > w-3 || width(clean(e.Trigger)) > 10) {
+			whole = hang("  ", strings.Join([]string{clean(e.Trigger), length, plural(e.Firings, "firing"), plural(len(e.Images), "image"), peak}, "  "), w-1, 3)
+		}
 	}
+	e := p.events[p.sel]
+	detail := append(whole, cut("  "+strong.Render(clean(e.ID)), w-1))
+	for _, s := range e.Missing {
+		detail = append(detail, place("missing: "+clean(s), w, 3)...)
+	}
+	p.rows = max(1, h-len(detail)-2)
 	head := spread(faint.Render("  "+fit("Start", 12)+"  "+fit("Trigger", 10)+"  "+fit("Length", 9)+"  "+fit("Firings", 10)+"  "+fit("Images", 10)), p.position(len(rows), p.rows)+"  ", w)
 	lines := append([]string{head}, p.draw(rows, w, p.rows)...)
 	lines = append(lines, "")

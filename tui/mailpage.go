@@ -26,11 +26,14 @@ type mailPage struct {
 	changed bool   // in this visit to the field
 	prefix  string // what was typed of a choice's name
 	undo    []undoStep
-	top     int // first row shown where not all fit
-	walk    *walk
-	runs    int // diagnoses begun
-	saving  bool
-	sent    map[string]held // what each field held when the save began
+	pastes  int // pasted lists so far
+	// conflicts are the fields that were changed elsewhere too (conflict.go).
+	conflicts map[string]bool
+	top       int // first row shown where not all fit
+	walk      *walk
+	runs      int // diagnoses begun
+	saving    bool
+	sent      map[string]held // what each field held when the save began
 }
 
 // held is what a field of the draft holds.
@@ -57,6 +60,7 @@ func (h held) put(d *config.Draft, k string) {
 type undoStep struct {
 	key string
 	held
+	paste int // the pasted list that changed it, with other fields; 0: none
 }
 
 // maxUndo bounds the undo stack.
@@ -134,10 +138,18 @@ func (p *mailPage) set(a *app, k string, to held, again bool) {
 		return
 	}
 	if !again {
-		p.undo = append(p.undo, undoStep{k, old})
+		p.undo = append(p.undo, undoStep{key: k, held: old})
 		p.undo = p.undo[max(0, len(p.undo)-maxUndo):]
 	}
+	p.put(a, k, to)
+}
+
+// put changes the draft; a field that is as it stands elsewhere is in no conflict.
+func (p *mailPage) put(a *app, k string, to held) {
 	to.put(a.draft, k)
+	if !a.draft.Changed(k) {
+		delete(p.conflicts, k)
+	}
 }
 
 // typed puts the edited line into the draft. A visit to a field is one step of undo.
@@ -291,17 +303,46 @@ func (p *mailPage) takeBack(a *app) tea.Cmd {
 
 func (p *mailPage) takeBackAt(a *app, i int) {
 	s := p.undo[i]
-	p.undo = slices.Delete(p.undo, i, i+1)
-	s.put(a.draft, s.key)
+	again := " again."
+	if p.conflicts[s.key] {
+		again = "."
+	}
+	if s.paste > 0 {
+		p.takeBackPaste(a, s.paste)
+	} else {
+		p.undo = slices.Delete(p.undo, i, i+1)
+		p.put(a, s.key, s.held)
+	}
 	p.reload(a)
-	a.say = label(s.key) + " is as it was."
-	if f, _ := config.Lookup(s.key); !f.Secret && s.raw != "" {
-		a.say = label(s.key) + " is " + clean(s.raw) + " again."
-	} else if !f.Secret {
-		a.say = label(s.key) + " is empty again."
+	switch f, _ := config.Lookup(s.key); {
+	case s.paste > 0:
+		a.say = "What was pasted is taken back."
+	case f.Secret && again == ".":
+		a.say = label(s.key) + " is as it is elsewhere."
+	case f.Secret:
+		a.say = label(s.key) + " is as it was."
+	case s.raw != "":
+		a.say = label(s.key) + " is " + clean(s.raw) + again
+	default:
+		a.say = label(s.key) + " is empty" + again
 	}
 	if p.focused() {
 		p.edit.pos = len(p.edit.text)
+	}
+}
+
+// takeBackPaste takes back a pasted list, and what was done to its fields since.
+func (p *mailPage) takeBackPaste(a *app, n int) {
+	before := map[string]held{}
+	p.undo = slices.DeleteFunc(p.undo, func(u undoStep) bool {
+		_, since := before[u.key]
+		if u.paste == n {
+			before[u.key] = u.held
+		}
+		return since || u.paste == n
+	})
+	for k, h := range before {
+		p.put(a, k, h)
 	}
 }
 

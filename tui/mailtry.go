@@ -74,7 +74,16 @@ func (p *mailPage) save(a *app) tea.Cmd {
 		a.say = "Saving already."
 	case !a.draft.Changed(""):
 		a.say = "Nothing to save: no field was changed."
-	case p.ready(a, "Not saved", false):
+	case !p.ready(a, "Not saved", false):
+	case len(p.inConflict()) > 0:
+		names := p.overwrites()
+		a.qu = yesNo("Save over what was changed elsewhere? "+names, "save mine", "no", func() tea.Cmd {
+			if p.overwrites() != names { // changed while it was asked
+				return p.save(a)
+			}
+			return p.apply(a, false)
+		})
+	default:
 		return p.apply(a, false)
 	}
 	return nil
@@ -101,8 +110,16 @@ func (p *mailPage) test(a *app) tea.Cmd {
 		p.leave(a)
 		return p.send(a, false)
 	}
-	a.qu = yesNo("Save and send? Check that these are right: "+strings.Join(destinations(a.draft), ", "), "save and send", "no",
+	text := "Save and send? Check that these are right: "
+	names := p.overwrites()
+	if names != "" {
+		text = "Save over what was changed elsewhere (" + names + ") and send to these? "
+	}
+	a.qu = yesNo(text+strings.Join(destinations(a.draft), ", "), "save and send", "no",
 		func() tea.Cmd {
+			if p.overwrites() != names { // changed while it was asked
+				return p.test(a)
+			}
 			p.leave(a)
 			return p.apply(a, true)
 		})
@@ -158,6 +175,7 @@ func (p *mailPage) done(a *app, msg tea.Msg) tea.Cmd {
 			return nil
 		}
 		a.take(m.settings)
+		a.kept = true
 		p.hide()
 		a.say = "The last good settings are in force again."
 	case testMsg:
@@ -206,8 +224,9 @@ func (p *mailPage) applied(a *app, m appliedMsg) tea.Cmd {
 		a.say = "Not saved: " + because(m.err)
 		return nil
 	}
-	typed := a.draft
+	typed, before := a.draft, config.NewDraft(a.settings)
 	a.take(m.settings)
+	a.kept = true
 	for k, then := range p.sent { // what was typed while it was being saved stays
 		if now := heldIn(typed, k); k != "" && now != then {
 			now.put(a.draft, k)
@@ -215,9 +234,14 @@ func (p *mailPage) applied(a *app, m appliedMsg) tea.Cmd {
 	}
 	p.reload(a)
 	a.say = "Saved and in force."
+	if a.status.Mode == "demo" {
+		a.say = "In force until you leave: the demo keeps nothing."
+	}
 	for _, f := range m.findings {
-		if f.Level == config.Warning {
-			a.say += " To know: " + finding(f, true)
+		old := before.Verdict(f.Key)
+		same := f.Level == old.Level && f.Text == old.Text && before.Raw(f.Key) == a.draft.Raw(f.Key)
+		if f.Level == config.Warning && !same { // it stood there before
+			a.say += " Note: " + finding(f, true)
 			break
 		}
 	}

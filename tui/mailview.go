@@ -55,6 +55,8 @@ func (p *mailPage) hint(a *app) string {
 		return "Triggers go on meanwhile."
 	case p.walk != nil:
 		return ""
+	case len(p.inConflict()) > 0:
+		return "Changed elsewhere as well: " + p.overwrites() + ". Enter the field to see the other value; u takes it."
 	case a.unsaved() > 0:
 		return plural(a.unsaved(), "unsaved change") + ": w saves, d tries them without saving, u takes the last one back."
 	}
@@ -71,6 +73,12 @@ func (p *mailPage) fieldHelp(a *app) string {
 	if v.Text != "" && v.Level >= config.Incomplete {
 		text = v.Text
 	}
+	if p.conflicts[k] {
+		if !v.Blocks() {
+			return a.otherValue(k)
+		}
+		return clean(a.otherValue(k) + " " + v.Text)
+	}
 	switch {
 	case len(f.Choices) > 0 && v.Level < config.Warning:
 		text = "One of: " + strings.Join(f.Choices, ", ") + ". " + text
@@ -79,7 +87,11 @@ func (p *mailPage) fieldHelp(a *app) string {
 	case f.Secret && a.draft.Raw(k) == "" && a.draft.SecretSet(k):
 		text += " Backspace removes the saved one."
 	}
-	if v.Fix != "" {
+	switch {
+	case v.Fix == "":
+	case strings.Contains(text, ": "+v.Fix), strings.Contains(text, "Is "+v.Fix+" meant?"):
+		text = strings.TrimRight(text, " ") + " ^f takes it."
+	default:
 		text = strings.TrimRight(text, " ") + " ^f: " + v.Fix
 	}
 	return clean(text)
@@ -93,7 +105,7 @@ func (p *mailPage) body(a *app, w, h int) ([]string, *tea.Position) {
 	free := h - len(form)
 	if p.walk == nil {
 		if free >= 2 { // air above the form
-			form = append([]string{""}, form...)
+			form = append([]string{a.demoLine()}, form...)
 			if cursor != nil {
 				cursor.Y++
 			}
@@ -106,6 +118,14 @@ func (p *mailPage) body(a *app, w, h int) ([]string, *tea.Position) {
 		return append(form, p.walk.lines(w, h-len(form))...), nil
 	}
 	return p.walk.lines(w, h), nil
+}
+
+// demoLine says above the form what a save in the demo is worth.
+func (a *app) demoLine() string {
+	if a.status.Mode != "demo" {
+		return ""
+	}
+	return faint.Render("  Demo: what is saved here is in force until you leave; nothing is kept.")
 }
 
 // scroll shows the h lines of the form around the focused row.
@@ -141,18 +161,26 @@ func (p *mailPage) form(a *app, w int) (lines []string, cursor *tea.Position, ro
 			row = len(lines)
 			cursor = &tea.Position{X: valueAt + x, Y: len(lines)}
 		}
-		lines = append(lines, marks(focus, a.draft.Changed(k))+fit(label(k), valueAt-2)+value+faint.Render(counter)+" "+verdict(a.draft.Verdict(k)))
+		v := a.draft.Verdict(k)
+		if p.conflicts[k] && !v.Blocks() {
+			v = config.Verdict{Level: config.Warning, Short: "changed elsewhere"}
+		}
+		lines = append(lines, marks(focus, a.draft.Changed(k), p.conflicts[k])+fit(label(k), valueAt-2)+value+faint.Render(counter)+" "+verdict(v))
 	}
 	return append(lines, p.sentAs(a, w)), cursor, row
 }
 
-// marks are the first two columns: > the focused field, * a changed one.
-func marks(focus, changed bool) string {
+// marks are the first two columns: > the focused field, * a changed one, ! one
+// that was changed elsewhere too.
+func marks(focus, changed, conflict bool) string {
 	f, c := " ", " "
 	if focus {
 		f = accent.Render(">")
 	}
-	if changed {
+	switch {
+	case conflict:
+		c = bad.Render("!")
+	case changed:
 		c = strong.Render("*")
 	}
 	return f + c

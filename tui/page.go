@@ -25,15 +25,15 @@ type page interface {
 // pages is the table of pages, in the order of their keys.
 var pages = []struct {
 	name  string
-	about string // for the help
+	about string // for the help: what it shows, and the keys that act on it only
 	make  func() page
 }{
-	{"Status", "camera, triggers and why they are silent, queue, results", func() page { return &statusPage{} }},
-	{"Mail", "mail server, addresses, subject, judged while typed", func() page { return newMailPage() }},
-	{"Triggers", "each trigger's state and account of firings", func() page { return &triggersPage{} }},
+	{"Status", "camera, triggers, queue, results; f fires a trigger, a adds one", func() page { return &statusPage{} }},
+	{"Mail", "server, addresses, subject; r goes back to the last good settings", func() page { return newMailPage() }},
+	{"Triggers", "state and account of each; f fires the chosen one, a adds one", func() page { return &triggersPage{} }},
 	{"Camera", "what the camera delivers", func() page { return &cameraPage{} }},
-	{"Events", "the stored events", func() page { return &eventsPage{} }},
-	{"Queue", "each mail, each recipient, the server's words", func() page { return &queuePage{} }},
+	{"Events", "the stored events; enter tells how to get the images", func() page { return &eventsPage{} }},
+	{"Queue", "each mail, the server's words; r tries the chosen one, x drops it", func() page { return &queuePage{} }},
 	{"System", "version, files, clock, all problems", func() page { return &systemPage{} }},
 }
 
@@ -118,6 +118,8 @@ func noField(a *app, k tea.KeyPressMsg) bool {
 	switch {
 	case key.Matches(k, keys.Leave):
 		a.say = "Nothing to leave here; q leaves Watchpost."
+	case key.Matches(k, keys.PageUp, keys.PageDown, keys.First, keys.Last):
+		a.say = "There is nothing to page through here."
 	case key.Matches(k, keys.Enter, keys.Up, keys.Down):
 		a.say = "There is no field on this page; 2 opens the Mail page."
 	default:

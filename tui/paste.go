@@ -37,8 +37,7 @@ func (p *mailPage) paste(a *app, text string) tea.Cmd {
 			text = list[0]
 		}
 	}
-	text = strings.TrimSpace(text)
-	whole := strings.NewReplacer("\r", "", "\n", "").Replace(text)
+	whole, rest := firstLine(text)
 	if len(f.Choices) > 0 {
 		if !slices.Contains(f.Choices, whole) {
 			a.say = "One of: " + strings.Join(f.Choices, ", ") + "."
@@ -46,13 +45,32 @@ func (p *mailPage) paste(a *app, text string) tea.Cmd {
 		}
 		p.edit = newLine("", false)
 	}
-	if p.pasteText(a, whole) && clean(text) != text {
-		a.say = "Line breaks and invisible characters were left out of what was pasted: check it."
+	if p.pasteText(a, whole) {
+		switch {
+		case rest > 0:
+			a.say = "Only the first line was pasted: " + plural(rest, "more line") + " left out."
+		case clean(whole) != whole:
+			a.say = "Invisible characters were left out of what was pasted: check it."
+		}
 	}
 	if len(f.Choices) > 0 {
 		p.edit.pos = 0
 	}
 	return nil
+}
+
+// firstLine is the first line of text that is not empty, and how many more there are.
+func firstLine(text string) (line string, more int) {
+	for l := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == '\n' || r == '\r' }) {
+		switch l = strings.TrimSpace(l); {
+		case l == "":
+		case line == "":
+			line = l
+		default:
+			more++
+		}
+	}
+	return line, more
 }
 
 // invisible tells of characters that clean takes out, but for those that
@@ -74,8 +92,12 @@ func (p *mailPage) pasteText(a *app, text string) bool {
 func (p *mailPage) pasteList(a *app, list []string) {
 	i := p.at
 	n := 0
+	p.pastes++
 	for ; n < len(list) && i+n < len(mailFields) && strings.HasPrefix(mailFields[i+n], "mail.destinations."); n++ {
-		p.set(a, mailFields[i+n], held{raw: list[n]}, false)
+		if k := mailFields[i+n]; a.draft.Raw(k) != list[n] {
+			p.set(a, k, held{raw: list[n]}, false)
+			p.undo[len(p.undo)-1].paste = p.pastes
+		}
 	}
 	p.focus(a, i+n-1)
 	a.say = plural(n, "destination") + " pasted: check them, so that no notification reaches the wrong party."

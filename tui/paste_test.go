@@ -64,7 +64,7 @@ func TestPastedListSays(t *testing.T) {
 		{"a@x.example,b@x.example,c@x.example,d@x.example", "3 destinations pasted, 1 address left out:"},
 		{"a@x.example,b@x.example,c@x.example,d@x.example,e@x.example", "3 destinations pasted, 2 addresses left out:"},
 		{"a@x.example;\u202ab@x.example", "Invisible characters were left out."},
-		{"\u200ea@x.example", "Line breaks and invisible characters were left out"},
+		{"\u200ea@x.example", "Invisible characters were left out of what was pasted"},
 		{"a@x.ex\nample", "2 destinations pasted"},
 		{" a@x.example\n", ""},
 	} {

@@ -32,9 +32,7 @@ func (p *triggersPage) key(a *app, k tea.KeyPressMsg) (tea.Cmd, bool) {
 	switch {
 	case p.list.key(k, len(ts), p.rows):
 	case key.Matches(k, keys.Fire) && p.sel < len(ts):
-		name := ts[p.sel].Name
-		a.qu = yesNo("Fire "+clean(name)+" by hand? Its schedule, hold-off and privacy hold.", "fire", "no",
-			func() tea.Cmd { return a.fire(name) })
+		a.fireThis(ts[p.sel])
 	case key.Matches(k, keys.Fire):
 		a.fireOne()
 	case key.Matches(k, keys.Add):
@@ -59,7 +57,15 @@ func (p *triggersPage) body(a *app, w, h int) ([]string, *tea.Position) {
 	if len(ts) == 0 {
 		return append([]string{""}, triggerLines(ts, a.clock(), w)...), nil
 	}
-	p.rows = min(len(ts), max(1, h-8))
+	p.sel = max(0, min(p.sel, len(ts)-1))
+	t := ts[p.sel]
+	var why []string
+	if t.Why != "" {
+		why = place(triggerState(t, a.clock())+": "+clean(t.Why), w, 5)
+	}
+	tail := append(why, faint.Render("  Account of "+clean(t.Name)))
+	tail = append(tail, account(t.Account, w)...)
+	p.rows = min(len(ts), max(1, h-2-len(tail)))
 	var rows []string
 	for _, t := range ts {
 		last := "never fired"
@@ -72,14 +78,8 @@ func (p *triggersPage) body(a *app, w, h int) ([]string, *tea.Position) {
 		}
 		rows = append(rows, row)
 	}
-	p.sel = min(p.sel, len(ts)-1)
 	lines := append([]string{""}, p.draw(rows, w, p.rows)...)
-	lines = append(lines, "")
-	if t := ts[p.sel]; t.Why != "" {
-		lines = append(lines, place(triggerState(t, a.clock())+": "+clean(t.Why), w, 2)...)
-	}
-	lines = append(lines, faint.Render("  Account of "+clean(ts[p.sel].Name)))
-	lines = append(lines, account(ts[p.sel].Account, w)...)
+	lines = append(append(lines, ""), tail...)
 	return lines[:min(h, len(lines))], nil
 }
 

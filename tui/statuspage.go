@@ -62,17 +62,41 @@ func (a *app) fireOne() {
 		a.say = "There is no trigger to fire: the configuration has none."
 		return
 	case 1:
-		name := ts[0].Name
-		a.qu = yesNo("Fire "+clean(name)+" by hand? Its schedule, hold-off and privacy hold.", "fire", "no",
-			func() tea.Cmd { return a.fire(name) })
+		a.fireThis(ts[0])
 		return
 	}
 	q := &question{text: "Fire which trigger by hand? Its schedule, hold-off and privacy hold."}
 	for i, t := range ts[:min(9, len(ts))] {
-		q.options = append(q.options, option{fmt.Sprint(i + 1), cut(clean(t.Name), 12), func() tea.Cmd { return a.fire(t.Name) }})
+		q.options = append(q.options, option{fmt.Sprint(i + 1), cut(clean(t.Name), 12), func() tea.Cmd {
+			if a.cannotFire(t) {
+				return nil
+			}
+			return a.fire(t.Name)
+		}})
 	}
 	q.options = append(q.options, option{"n", "none", nil})
 	a.qu = q
+}
+
+// fireThis asks whether to fire a trigger by hand.
+func (a *app) fireThis(t event.Trigger) {
+	if a.cannotFire(t) {
+		return
+	}
+	a.qu = yesNo("Fire "+clean(t.Name)+" by hand? Its schedule, hold-off and privacy hold.", "fire", "no",
+		func() tea.Cmd { return a.fire(t.Name) })
+}
+
+// cannotFire says of a trigger that is not available why it is not.
+func (a *app) cannotFire(t event.Trigger) bool {
+	if t.State != event.Unavailable {
+		return false
+	}
+	a.say = strings.TrimSuffix(clean(t.Name)+" cannot be fired: "+clean(t.Why), ": ")
+	if !strings.HasSuffix(a.say, ".") {
+		a.say += "."
+	}
+	return true
 }
 
 func (p *statusPage) bindings(a *app) []key.Binding {
@@ -264,7 +288,7 @@ func triggerLines(ts []event.Trigger, now time.Time, w int) []string {
 	lines := []string{faint.Render(columns("Trigger", "Source", "State", "Level/Fires", "Fired", "Mailed", "Queued", "Held"))}
 	for _, t := range ts {
 		lv := ""
-		if wide && t.Source == event.Motion && t.Fires > 0 {
+		if wide && t.Source == event.Motion && t.Fires > 0 && t.State != event.Unavailable {
 			lv = meter(t.Level, t.Fires)
 		}
 		st := triggerState(t, now)
@@ -286,7 +310,7 @@ func triggerLines(ts []event.Trigger, now time.Time, w int) []string {
 		}
 		lines = append(lines, l)
 		if below != "" {
-			lines = append(lines, hang("    ", below, w-1, 2)...)
+			lines = append(lines, hang("    ", below, w-1, 3)...)
 		}
 	}
 	return lines
@@ -338,9 +362,12 @@ func (a *app) resultLines(w, h int) []string {
 	}
 	lines := []string{faint.Render("  Last results")}
 	rs = rs[:min(len(rs), max(0, h-1))]
-	when, who := 8, 10
-	for _, r := range rs {
-		when, who = max(when, width(moment(r.at, a.clock()))), min(max(who, width(r.who)), 16)
+	when, who, what := 8, 10, 13
+	for i := range rs {
+		if r := &rs[i]; r.times > 1 {
+			r.what = fmt.Sprintf("%s x%d", r.what, r.times)
+		}
+		when, who, what = max(when, width(moment(rs[i].at, a.clock()))), min(max(who, width(rs[i].who)), 16), max(what, width(rs[i].what))
 	}
 	told := strings.Join(problems(a.status), "\n")
 	for _, r := range rs {
@@ -349,7 +376,7 @@ func (a *app) resultLines(w, h int) []string {
 		} else if strings.HasPrefix(r.what, "deferred") {
 			told += "\n" + r.words
 		}
-		head := fmt.Sprintf("  %s  %s  %s  ", fit(moment(r.at, a.clock()), when), fit(r.who, who), strong.Render(fit(r.what, 13)))
+		head := fmt.Sprintf("  %s  %s  %s  ", fit(moment(r.at, a.clock()), when), fit(r.who, who), strong.Render(fit(r.what, what)))
 		lines = append(lines, beside(head, r.words, 4, w-1, 2)...)
 	}
 	return lines[:min(h, len(lines))]

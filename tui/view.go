@@ -217,14 +217,14 @@ func helpLines(w int) []string {
 		}
 		return lines
 	}
-	lines := entries("While no field is focused", keys.Pages, keys.Test, keys.Diagnose, keys.Save, keys.Undo, keys.Quit,
-		bind("f", "fire a trigger"), bind("r", "retry, return"), bind("x", "drop a mail"))
+	lines := entries("While no field is focused", keys.Pages, keys.Test, keys.Diagnose, keys.Save, keys.Undo, keys.Quit)
 	lines = append(lines, entries("In a field", keys.FieldPages, keys.FieldTest, keys.FieldDiagnose, keys.FieldSave, keys.FieldUndo, keys.FieldQuit,
 		bind("tab, enter", "next field"), bind("shift+tab", "field before"), bind("esc, ^g", "leave field"),
 		bind("^k", "empty it"), keys.Fix, keys.Redraw)...)
-	lines = append(lines, "  "+accent.Render("Pages"))
+	lines = append(lines, "  "+accent.Render("Pages")+"  in a list up, down, home, end, pgup and pgdn choose")
 	for i, p := range pages {
-		lines = append(lines, cut(fmt.Sprintf("  %d %-9s %s", i+1, p.name, p.about), w-1))
+		head := "  " + fit(fmt.Sprintf("%d %s", i+1, p.name), 12)
+		lines = append(lines, hang(head, p.about, w-1, 2)...)
 	}
 	return lines
 }

@@ -1,0 +1,131 @@
+package tui
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"watchpost/engine/event"
+)
+
+// However often a trigger fires outside its active time, what was delivered stays.
+func TestQuietFiringsFold(t *testing.T) {
+	f := newFake()
+	s := open(t, f, 80, 24)
+	for i := range uint64(60) {
+		at := noon.Add(time.Duration(i) * 20 * time.Second)
+		fired := event.Firing{Seq: 100 + i, Trigger: "yard", At: at, Disposition: event.Outside}
+		if i%3 == 0 {
+			fired.Trigger, fired.Disposition, fired.Reason = "door", event.Silent, event.Privacy
+		}
+		s.send(eventsMsg{[]event.Event{{Firing: &fired}}})
+	}
+	rs := s.history.results()
+	if len(rs) != 4 { // two that fold, two mails whose firings are forgotten
+		t.Fatalf("%+v", rs)
+	}
+	text := s.text()
+	for _, want := range []string{"yard        outside x34    of its active time: no mail", "door        silent x16     privacy mode was on", "yard        delivered 2/2", "yard        held 1/2"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not in\n%s", want, text)
+		}
+	}
+}
+
+// Firings with a mail fold only where they follow each other and say the same.
+func TestResultsFold(t *testing.T) {
+	var h history
+	for i := range uint64(6) {
+		h.firing(event.Firing{Seq: i, Trigger: []string{"a", "a", "b", "a", "a", "a"}[i], At: noon.Add(time.Duration(i)), Disposition: event.Queued})
+	}
+	h.mail(event.Mail{ID: "m", Kind: event.Alarm, Firings: []uint64{5}, At: noon, Recipients: []event.Recipient{{State: event.Delivered, Reply: "250 ok"}}})
+	got := ""
+	for _, r := range h.results() {
+		got += fmt.Sprintf("%s %s %d, ", r.who, r.what, r.times)
+	}
+	if want := "a delivered 1, a queued 2, b queued 1, a queued 2, "; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+// A trigger that is not available is refused before anything is asked.
+func TestUnavailableIsNotFired(t *testing.T) {
+	why := "door cannot be fired: its AND with another source is not carried out by this version."
+	s := open(t, unavailable(), 80, 24)
+	s.press("3", "down", "f")
+	if s.qu != nil || s.say != why {
+		t.Error(s.qu, s.say)
+	}
+	s.press("1", "f")
+	if cmd := s.press("2"); cmd != nil || s.say != why {
+		t.Error(cmd, s.say)
+	}
+	s.status.Triggers = s.status.Triggers[:1]
+	s.press("f")
+	if s.qu != nil || s.say != "yard cannot be fired: the camera is lost." {
+		t.Error(s.qu, s.say)
+	}
+}
+
+// Of several pasted lines a field takes the first and says so; a pasted list is
+// one step of undo.
+func TestPastedLines(t *testing.T) {
+	s := open(t, newFake(), 80, 24)
+	s.edit("smtp.server", "")
+	s.send(tea.PasteMsg{Content: "\r\n  mail.example.org\r\nport 587\r\n\r\nuser x\r\n"})
+	if got := s.draft.Raw("smtp.server"); got != "mail.example.org" || s.say != "Only the first line was pasted: 2 more lines left out." {
+		t.Errorf("%q, %q", got, s.say)
+	}
+	for _, k := range []string{"ctrl+u", "u"} {
+		s = open(t, newFake(), 80, 24)
+		s.at = mailAt
+		s.mailPage().focusKey(s.app, "mail.destinations.1")
+		s.send(tea.PasteMsg{Content: "a@x.example\nb@x.example\nc@x.example"})
+		if s.draft.Raw("mail.destinations.3") != "c@x.example" {
+			t.Fatal(s.draft.Changes())
+		}
+		s.press("'x")
+		if k == "u" {
+			s.press("esc", "u")
+		} else {
+			s.press("ctrl+u")
+		}
+		s.press(k)
+		if s.unsaved() != 0 || s.say != "What was pasted is taken back." || len(s.mailPage().undo) != 0 {
+			t.Errorf("%s: %v, %q, %v", k, s.draft.Changes(), s.say, s.mailPage().undo)
+		}
+	}
+}
+
+// The keys of a list as terminals send them, on the Queue and the Events page.
+func TestListKeys(t *testing.T) {
+	f := newFake()
+	f.mails, f.stored = nil, nil
+	for i := range 40 {
+		m := f.snap.Mails[1]
+		m.ID, m.At = fmt.Sprintf("mail-%02d", i), noon.Add(-time.Duration(i)*time.Minute)
+		f.mails = append(f.mails, m)
+		f.stored = append(f.stored, event.Stored{ID: fmt.Sprintf("event-%02d", i), Trigger: "yard", Start: m.At, End: m.At.Add(time.Second)})
+	}
+	c := start(t, f, xterm, 80, 24)
+	c.sees("armed")
+	for _, page := range []struct{ key, name string }{{"6", "mail"}, {"5", "event"}} {
+		c.typed(page.key)
+		c.sees(page.name+"-00", "1 of 40")
+		for _, end := range []string{"\x1b[F", "\x1bOF", "\x1b[4~", "\x1b[8~"} {
+			for _, home := range []string{"\x1b[H", "\x1bOH", "\x1b[1~", "\x1b[7~"} {
+				c.typed(end)
+				c.sees(page.name+"-39", "40 of 40")
+				c.typed(home)
+				c.sees(page.name+"-00", "1 of 40")
+			}
+		}
+		c.typed("\x1b[6~")
+		c.sees("> 20:3")
+		c.typed("\x1b[5~")
+		c.sees(page.name+"-00", "1 of 40")
+	}
+}
