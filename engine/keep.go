@@ -95,6 +95,8 @@ func (e *Engine) keep(r *running, im ring.Image) {
 	ok := e.keeping(func() {
 		if err := e.store.AddImage(id, im.Image); err != nil {
 			e.keepFailed(err)
+		} else {
+			e.keepErr.Store(nil)
 		}
 	})
 	if !ok {
@@ -143,8 +145,6 @@ func (e *Engine) put(r *running) {
 	r.dirty = !e.keeping(func() {
 		if err := e.store.Put(s); err != nil {
 			e.keepFailed(err)
-		} else {
-			e.keepErr.Store(nil)
 		}
 	})
 }

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -98,12 +97,12 @@ func (e *Engine) Apply(ctx context.Context, revision string, changes []config.Ch
 	if revision != e.current().Revision {
 		return e.view(), nil, config.ErrConflict
 	}
-	l, err := e.File.Save(changes)
-	if errors.Is(err, config.ErrConflict) { // edited by hand since it was read: now it is read
-		if rerr := e.reload(ctx); rerr != nil {
-			err = errors.Join(err, rerr)
+	if e.vanished() { // a change is made on what is in force, not on nothing
+		if l, err := e.File.Revert(); err != nil || l.Revision != e.current().Revision {
+			return e.view(), nil, fmt.Errorf("nothing was saved: the configuration file %s is gone or empty, and its copy cannot be put back: put it back by hand", e.File.Path())
 		}
 	}
+	l, err := e.File.Save(changes) // after an edit by hand it is ErrConflict until watchFile has read that
 	if err != nil {
 		return e.view(), l.Findings, err
 	}
@@ -123,15 +122,28 @@ func (e *Engine) Revert(ctx context.Context) (config.Settings, error) {
 }
 
 func (e *Engine) inForce(ctx context.Context, l config.Loaded) (config.Settings, []config.Finding, error) {
+	kept := e.File.MarkGood()
 	// What is saved comes into force whatever becomes of the caller.
-	if err := e.do(context.WithoutCancel(ctx), func() { e.adopt(l, nil) }); err != nil {
+	if err := e.do(context.WithoutCancel(ctx), func() {
+		e.adopt(l, nil)
+		e.goodKept(kept)
+	}); err != nil {
 		return e.view(), l.Findings, err
-	}
-	if err := e.File.MarkGood(); err != nil {
-		e.Log.Warn("the last good configuration was not kept", "error", err)
 	}
 	e.Log.Info("configuration in force", "revision", l.Revision)
 	return e.view(), l.Findings, nil
+}
+
+// KeepGood keeps a copy of what the file holds, which is in force. For before Run.
+func (e *Engine) KeepGood() { e.goodKept(e.File.MarkGood()) }
+
+// goodKept notes whether the copy of what is in force could be kept.
+func (e *Engine) goodKept(err error) {
+	e.notice("good", "")
+	if err != nil {
+		e.Log.Warn("the last good configuration was not kept", "error", err)
+		e.notice("good", "there is no copy of the configuration in force: "+err.Error()+": correct the owner of its folder")
+	}
 }
 
 // Reload reads the file again, as after SIGHUP or an edit by hand. A file that
@@ -147,8 +159,7 @@ func (e *Engine) reload(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if st, err := os.Stat(e.File.Path()); (err != nil || st.Size() == 0) && len(e.current().Config.Triggers) > 0 {
-		// Missing is a valid configuration at a start; here it is an accident.
+	if e.vanished() {
 		return e.do(ctx, func() {
 			e.notice("file", "the configuration file "+e.File.Path()+" is gone or empty: what was in force goes on; put it back, or restart for a box without a configuration")
 		})
@@ -164,10 +175,21 @@ func (e *Engine) reload(ctx context.Context) error {
 		}
 	}
 	if l.Revision == e.current().Revision && len(e.currentFindings()) == 0 {
-		return nil
+		return e.do(ctx, func() { e.notice("file", "") })
 	}
 	_, _, err = e.inForce(ctx, l)
 	return err
+}
+
+// vanished reports whether the file is missing or empty under a box that was set
+// up: valid at a start, here it is an accident.
+func (e *Engine) vanished() bool {
+	c := e.current().Config
+	if len(c.Triggers) == 0 && !config.MailConfigured(c) {
+		return false
+	}
+	st, err := os.Stat(e.File.Path())
+	return err != nil || st.Size() == 0
 }
 
 func (e *Engine) currentFindings() []config.Finding {

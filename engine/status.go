@@ -167,6 +167,9 @@ func (e *Engine) problems(s event.Status) []string {
 	if s.Queue.Held > 0 {
 		p = append(p, fmt.Sprintf("mail: %d held after a refusal; see the queue, then retry or drop", s.Queue.Held))
 	}
+	if s.Storage.Low {
+		p = append(p, fmt.Sprintf("storage: the disk of %s is almost full: new images are not kept, firings and mail are; free some space", s.Storage.Directory))
+	}
 	if text := e.keepErr.Load(); text != nil {
 		p = append(p, *text)
 	}

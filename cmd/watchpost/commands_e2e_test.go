@@ -150,6 +150,16 @@ func TestLastGood(t *testing.T) {
 	if st = r.status(); st.Site != "Hup" || len(st.Triggers) != 1 {
 		t.Errorf("without the file: %+v", st)
 	}
+	// A change is made on what is in force, not on nothing.
+	if out, errOut, code := r.run("", "set", "mail.subject", "Hello"); code != exitOK {
+		t.Errorf("set without the file: %d %s%s", code, out, errOut)
+	}
+	if text, err := os.ReadFile(r.config); err != nil || !strings.Contains(string(text), "Hello") || !strings.Contains(string(text), "bell") {
+		t.Errorf("the file afterwards: %v\n%s", err, text)
+	}
+	if st = r.status(); st.Site != "Hup" || len(st.Triggers) != 1 || strings.Contains(strings.Join(st.Problems, "\n"), "is gone") {
+		t.Errorf("afterwards: %+v", st)
+	}
 
 	fresh := newRig(t, "smtp: {port: many}")
 	fresh.serve().ready()

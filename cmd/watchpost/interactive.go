@@ -126,9 +126,7 @@ func (l *logFile) open() error {
 func (l *logFile) Write(p []byte) (int, error) {
 	if l.size > logMax {
 		l.f.Close()
-		if err := os.Rename(l.path, l.path+".1"); err != nil {
-			return 0, err
-		}
+		_ = os.Rename(l.path, l.path+".1") // it may be gone; the log goes on
 		if err := l.open(); err != nil {
 			return 0, err
 		}

@@ -76,6 +76,9 @@ func (b begin) open() (s *service, err error) {
 		}
 	}()
 	socket := socketPaths(b.file.Path())[0]
+	if err := control.Trusted(filepath.Dir(socket)); err != nil {
+		return s, err
+	}
 	if err := s.lock(socket+".lock", "the configuration "+b.file.Path(), ""); err != nil {
 		return s, err
 	}
@@ -114,9 +117,7 @@ func (b begin) open() (s *service, err error) {
 		s.log.Warn("configuration", "finding", f.String())
 	}
 	if len(findings) == 0 {
-		if err := b.file.MarkGood(); err != nil {
-			s.log.Warn("the last good configuration was not kept", "error", err)
-		}
+		s.engine.KeepGood()
 	}
 	if b.mode != "demo" {
 		s.socket, err = control.Listen(socket)

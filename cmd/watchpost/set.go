@@ -50,16 +50,18 @@ func apply(ctx context.Context, f *flags, changes []config.Change) ([]config.Fin
 	if err != nil {
 		return nil, err
 	}
-	for range 50 { // another session may save between the two
+	// Another session may save between the two calls, and a service reads what was
+	// edited by hand within seconds.
+	for range 50 {
 		var settings config.Settings
 		if settings, err = client.Config(ctx); err != nil {
 			return nil, err
 		}
-		time.Sleep(time.Duration(rand.IntN(10)) * time.Millisecond)
 		var findings []config.Finding
 		if _, findings, err = client.Apply(ctx, settings.Revision, changes); !errors.Is(err, config.ErrConflict) {
 			return findings, err
 		}
+		time.Sleep(time.Duration(50+rand.IntN(100)) * time.Millisecond)
 	}
 	return nil, err
 }

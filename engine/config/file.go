@@ -27,6 +27,7 @@ type File struct {
 
 	mu       sync.Mutex
 	revision string // of what was loaded or saved last; empty before
+	stale    bool   // the good copy is not what is in force: it could not be kept
 }
 
 // Loaded is what a file holds.
@@ -217,6 +218,9 @@ func (f *File) Save(changes []Change) (Loaded, error) {
 	base := old
 	before, where := f.judge(old)
 	if hasErrors(before.Findings) {
+		if f.stale {
+			return Loaded{Config: before.Config, Revision: before.Revision}, fmt.Errorf("save %s: it has errors, and there is no copy of what is in force to change instead: correct it by hand", f.path)
+		}
 		base = f.inForce(old, before.Findings)
 		before, _ = f.judge(base)
 		before.Revision, where = old.revision(), nil // nobody has a file in which to look up these lines

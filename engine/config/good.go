@@ -51,6 +51,7 @@ func (f *File) LoadGood() (Loaded, bool) {
 // MarkGood keeps a copy of what the file holds now, which has just been put in
 // force, as the last good one; the one before it becomes the one that Revert returns to.
 // A missing or empty file is not kept: nobody wants to return to nothing.
+// Where it cannot be written, Save refuses to build on the copy that there is.
 func (f *File) MarkGood() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -62,6 +63,7 @@ func (f *File) MarkGood() error {
 		return nil
 	}
 	if good, ok := f.readGood(".good"); ok && good.revision() == b.revision() {
+		f.stale = false
 		return nil
 	}
 	unlock, err := f.lock()
@@ -72,7 +74,9 @@ func (f *File) MarkGood() error {
 	if f.revision != "" && f.revision != b.revision() {
 		return ErrConflict // it is no longer what was put in force
 	}
-	return wrapGood(f.keep(b))
+	err = f.keep(b)
+	f.stale = err != nil
+	return wrapGood(err)
 }
 
 func wrapGood(err error) error {
@@ -100,8 +104,10 @@ func (f *File) keep(b content) error {
 		}
 	}
 	if _, err := os.Stat(f.beside(".good")); err == nil {
-		if err := os.RemoveAll(f.beside(".good-1")); err != nil {
-			return err
+		if err := os.RemoveAll(f.beside(".good-1")); err != nil { // another user's: out of the way with it
+			if err := os.Rename(f.beside(".good-1"), f.beside(fmt.Sprintf(".good-%d", time.Now().Unix()))); err != nil {
+				return err
+			}
 		}
 		if err := durable.Rename(f.beside(".good"), f.beside(".good-1")); err != nil {
 			return err

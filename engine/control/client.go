@@ -41,7 +41,7 @@ func Dial(ctx context.Context, path string) (*Client, error) {
 		var d net.Dialer
 		return d.DialContext(ctx, "unix", path)
 	}
-	if err := trusted(filepath.Dir(path)); err != nil {
+	if err := Trusted(filepath.Dir(path)); err != nil {
 		return nil, err
 	}
 	conn, err := dial(ctx, "", "")

@@ -35,7 +35,7 @@ func Listen(path string) (net.Listener, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("open the local socket: %w", err)
 	}
-	if err := trusted(filepath.Dir(path)); err != nil {
+	if err := Trusted(filepath.Dir(path)); err != nil {
 		return nil, err
 	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -52,19 +52,27 @@ func Listen(path string) (net.Listener, error) {
 	return l, nil
 }
 
-// trusted refuses a folder in which somebody else could put a socket of his own:
-// what is sent there may be a password. A missing folder is nobody's.
-func trusted(dir string) error {
+// Trusted refuses a folder in which somebody else could put a socket of his own:
+// what is sent there may be a password. A missing folder is nobody's. Root also
+// takes another user's, as systemd makes them, where only root can have put it there.
+func Trusted(dir string) error {
 	st, err := os.Lstat(dir)
 	if err != nil {
 		return nil
 	}
-	owner, me := int(st.Sys().(*syscall.Stat_t).Uid), os.Geteuid()
-	if !st.IsDir() || st.Mode().Perm()&0o022 != 0 || owner != me && owner != 0 && me != 0 {
+	owner, me := ownerOf(st), os.Geteuid()
+	ok := st.IsDir() && st.Mode().Perm()&0o022 == 0 && (owner == me || owner == 0)
+	if !ok && me == 0 && st.IsDir() && st.Mode().Perm()&0o022 == 0 {
+		up, err := os.Stat(filepath.Dir(dir))
+		ok = err == nil && ownerOf(up) == 0 && up.Mode().Perm()&0o022 == 0
+	}
+	if !ok {
 		return fmt.Errorf("the folder %s of the local socket belongs to somebody else, or others may write to it: correct it, or set XDG_RUNTIME_DIR", dir)
 	}
 	return nil
 }
+
+func ownerOf(st os.FileInfo) int { return int(st.Sys().(*syscall.Stat_t).Uid) }
 
 // Serve answers on l until ctx ends.
 func Serve(ctx context.Context, l net.Listener, api engine.API) error {

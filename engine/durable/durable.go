@@ -119,8 +119,14 @@ func MkdirAll(dir string, perm os.FileMode) error {
 			return err
 		}
 	}
-	if err := os.Mkdir(dir, perm); err != nil && !errors.Is(err, os.ErrExist) {
-		return err
+	if err := os.Mkdir(dir, perm); err != nil {
+		if !errors.Is(err, os.ErrExist) {
+			return err
+		}
+	} else if st, err := os.Stat(parent); err == nil && os.Geteuid() == 0 {
+		if at, ok := st.Sys().(*syscall.Stat_t); ok { // as owner has it for files
+			_ = os.Lchown(dir, int(at.Uid), int(at.Gid))
+		}
 	}
 	return SyncDir(parent)
 }

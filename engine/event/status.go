@@ -80,6 +80,7 @@ type Storage struct {
 	Bytes     int64  `json:"bytes"`
 	MaxBytes  int64  `json:"max_bytes"`
 	FreeBytes int64  `json:"free_bytes"`
+	Low       bool   `json:"low"` // so little is free that new images are not kept
 }
 
 // Status is the state of everything: what `watchpost status --json` prints.

@@ -91,7 +91,7 @@ func (j *Journal) replay() error {
 	if err != nil {
 		return err
 	}
-	if old, oerr := os.Open(filepath.Join(j.dir, oldName)); oerr == nil && !checkpointed {
+	if old := j.older(); old != nil && !checkpointed {
 		// The checkpoint cannot be read. What it stood for is in the old file.
 		j.reset()
 		_, _, err = j.read(old)
@@ -111,6 +111,22 @@ func (j *Journal) replay() error {
 		return err
 	}
 	return j.file.Sync()
+}
+
+// older opens the file before this one; nil where there is none, or where a crash
+// in the middle of a rotation left it as a second name of this one.
+func (j *Journal) older() *os.File {
+	old, err := os.Open(filepath.Join(j.dir, oldName))
+	if err != nil {
+		return nil
+	}
+	a, aerr := old.Stat()
+	b, berr := j.file.Stat()
+	if aerr != nil || berr != nil || os.SameFile(a, b) {
+		old.Close()
+		return nil
+	}
+	return old
 }
 
 func (j *Journal) reset() {
@@ -177,6 +193,9 @@ func (j *Journal) apply(rec record) {
 		}
 	case rec.Firing != nil:
 		f := *rec.Firing
+		if f.Seq < j.next { // the old file and this one share it
+			return
+		}
 		j.next = max(j.next, f.Seq+1)
 		if j.tail = append(j.tail, f); len(j.tail) > tailMax {
 			j.tail = slices.Delete(j.tail, 0, len(j.tail)-tailMax)
@@ -335,6 +354,7 @@ func (j *Journal) rotate() error {
 	if err != nil {
 		f.Close()
 		os.Remove(f.Name())
+		os.Remove(old) // a second name of the present file, if anything
 		return err
 	}
 	j.file.Close() // from here on f is the journal, whatever comes

@@ -197,6 +197,40 @@ func TestDamagedCheckpoint(t *testing.T) {
 	check(t, j, "yard", event.Account{Fired: 12, Queued: 11, Outside: 1})
 }
 
+// A crash between the link and the rename of a rotation leaves two names of one
+// file, or two copies of one content: nothing counts twice.
+func TestHalfRotation(t *testing.T) {
+	for _, copied := range []bool{false, true} {
+		dir := t.TempDir()
+		j, err := Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := fire(t, j, "yard", event.Queued)
+		fire(t, j, "yard", event.Queued)
+		if _, err := j.Settle(Outcome{Mail: "m", Disposition: event.Mailed, Firings: []uint64{a}}); err != nil {
+			t.Fatal(err)
+		}
+		path, old := filepath.Join(dir, fileName), filepath.Join(dir, oldName)
+		if copied {
+			data, err := os.ReadFile(path)
+			if err == nil {
+				err = os.WriteFile(old, data, 0o600)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		} else if err := os.Link(path, old); err != nil {
+			t.Fatal(err)
+		}
+		j = reopen(t, j)
+		check(t, j, "yard", event.Account{Fired: 2, Mailed: 1, Queued: 1})
+		if j.Next() != 3 || len(j.Open()) != 1 {
+			t.Errorf("next %d, open %v", j.Next(), j.Open())
+		}
+	}
+}
+
 // Of damage at the end only the last line can be a torn write; the rest stays in the file.
 func TestDamagedEnd(t *testing.T) {
 	dir := t.TempDir()

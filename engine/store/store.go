@@ -164,7 +164,7 @@ func (s *Store) Put(e event.Stored) error {
 		return fmt.Errorf("store: %q is no event id", e.ID)
 	}
 	s.mu.Lock()
-	was, running := s.open[e.ID]
+	was := s.open[e.ID]
 	e.Images = was.Images
 	lost := was.Missing // images that could not be written; the caller's own list comes with each Put
 	if _, ok := s.bytes[e.ID]; !ok {
@@ -178,10 +178,7 @@ func (s *Store) Put(e event.Stored) error {
 	}
 	s.mu.Unlock()
 	e.Missing = append(slices.Clone(e.Missing), lost...)
-	var err error
-	if !running {
-		err = durable.MkdirAll(filepath.Join(s.dir, e.ID), 0o750)
-	}
+	err := durable.MkdirAll(filepath.Join(s.dir, e.ID), 0o750)
 	if err == nil {
 		err = s.write(e)
 	}
@@ -201,8 +198,9 @@ func (s *Store) AddImage(id string, im event.Image) error {
 		return fmt.Errorf("store image: event %s: %w", id, event.ErrNotFound)
 	}
 	name := fmt.Sprintf("%04d-%s.jpg", len(e.Images)+1, im.At.Format(imageStamp))
-	err := s.prune(id)
-	if err == nil && s.low() {
+	perr := s.prune(id) // told at last: the image can be written all the same
+	var err error
+	if s.low() {
 		err = errors.New("the disk is almost full: what is left is kept for the journal and the mail")
 	}
 	if err == nil {
@@ -221,7 +219,7 @@ func (s *Store) AddImage(id string, im event.Image) error {
 	s.open[id] = e
 	s.bytes[id] += int64(len(im.JPEG))
 	s.total += int64(len(im.JPEG))
-	return nil
+	return perr
 }
 
 func cause(err error) error {
@@ -271,7 +269,7 @@ func read(dir, id string) (event.Stored, error) {
 
 // prune removes the oldest events while the store is over its bounds or the disk
 // is almost full, never one that is going on nor keep.
-func (s *Store) prune(keep string) error {
+func (s *Store) prune(keep string) (failed error) {
 	s.mu.Lock()
 	ids, maxBytes, maxAge := slices.Clone(s.ids), s.maxBytes, s.maxAge
 	s.mu.Unlock()
@@ -288,13 +286,14 @@ func (s *Store) prune(keep string) error {
 			}
 		}
 		if !over {
-			return nil
+			return failed
 		}
 		if running || id == keep {
 			continue
 		}
 		if err := os.RemoveAll(filepath.Join(s.dir, id)); err != nil {
-			return fmt.Errorf("store: remove the oldest event: %w", err)
+			failed = fmt.Errorf("store: remove the oldest event: %w", err)
+			continue // the next oldest, then
 		}
 		s.mu.Lock()
 		s.total -= s.bytes[id]
@@ -302,7 +301,7 @@ func (s *Store) prune(keep string) error {
 		s.ids = slices.DeleteFunc(s.ids, func(x string) bool { return x == id })
 		s.mu.Unlock()
 	}
-	return nil
+	return failed
 }
 
 // low reports whether the disk has less left than the reserve (on a small disk, a tenth of it).
@@ -388,5 +387,6 @@ func (s *Store) Usage() event.Storage {
 	u := event.Storage{Directory: s.dir, Events: len(s.ids), Bytes: s.total, MaxBytes: s.maxBytes}
 	s.mu.Unlock()
 	u.FreeBytes, _ = s.disk()
+	u.Low = s.low()
 	return u
 }

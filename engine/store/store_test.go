@@ -141,8 +141,30 @@ func TestFullDisk(t *testing.T) {
 	if err != nil || len(got.Images) != 0 || len(got.Missing) != 1 || !strings.Contains(got.Missing[0], "almost full") {
 		t.Errorf("%+v, %v", got, err)
 	}
-	if u := s.Usage(); u.Events != keepNewest {
-		t.Errorf("%d events left", u.Events)
+	if u := s.Usage(); u.Events != keepNewest || !u.Low {
+		t.Errorf("%+v", u)
+	}
+}
+
+// A folder that could not be made at first is made when it can be.
+func TestFolderComesLater(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	e := event.Stored{ID: ID(1, t0), Start: t0}
+	if err := os.WriteFile(filepath.Join(dir, e.ID), nil, 0o600); err != nil { // in its way
+		t.Fatal(err)
+	}
+	if err := s.Put(e); err == nil {
+		t.Fatal("it was stored into a file")
+	}
+	if err := os.Remove(filepath.Join(dir, e.ID)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Put(e); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.AddImage(e.ID, event.Image{At: t0, JPEG: []byte("x")}); err != nil {
+		t.Error(err)
 	}
 }
 
