@@ -292,3 +292,32 @@ func TestRootsLockIsTheServicesToo(t *testing.T) {
 		t.Errorf("the service cannot lock its file: %v", err)
 	}
 }
+
+// TestStaleCopyIsNotBuiltOn: where the copy of what is in force could not be kept
+// (here since its name is too long), a save over a broken file is refused; the
+// copy that there is says something else than was seen.
+func TestStaleCopyIsNotBuiltOn(t *testing.T) {
+	f := Open(filepath.Join(t.TempDir(), strings.Repeat("x", 249))) // .good fits into a name, .good-1 does not
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(f.Path(), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		load(t, f)
+	}
+	write("site: {name: A}\n")
+	if err := f.MarkGood(); err != nil {
+		t.Fatal(err)
+	}
+	write("site: {name: B}\n") // in force from here on
+	if err := f.MarkGood(); err == nil {
+		t.Fatal("the copy was kept under an impossible name")
+	}
+	write("site: {nome: C}\n")
+	if l, err := f.Save([]Change{{"mail.subject", "Hello"}}); err == nil || !strings.Contains(err.Error(), "by hand") {
+		t.Errorf("saved on a stale copy: %v %s", err, lines(l.Findings))
+	}
+	if got := read(t, f.Path()); got != "site: {nome: C}\n" {
+		t.Errorf("the file is now %q", got)
+	}
+}
