@@ -63,9 +63,3 @@ func parseSource(raw string) (string, Verdict) {
 	}
 	return "", wrong("not a source", text)
 }
-
-// LocalOnly reports whether a change may be made in the file or at a local or
-// serial console only: a camera source that runs a command.
-func LocalOnly(key, value string) bool {
-	return key == "camera.source" && strings.HasPrefix(strings.ToLower(strings.TrimSpace(value)), "pipe:")
-}

@@ -183,13 +183,6 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 		}
 	}
 }
-
-func TestLocalOnly(t *testing.T) {
-	if !LocalOnly("camera.source", " PIPE:rm") || LocalOnly("camera.source", "scene:") || LocalOnly("site.name", "pipe:x") {
-		t.Error("only pipe: sources are for the local console")
-	}
-}
-
 func TestReference(t *testing.T) {
 	r := Reference()
 	for _, f := range Fields() {

@@ -94,17 +94,6 @@ func Rename(from, to string) error {
 	return nil
 }
 
-// Remove deletes a file for good. A missing file is no error.
-func Remove(path string) error {
-	if err := os.Remove(path); err != nil {
-		if errors.Is(err, os.ErrNotExist) {
-			return nil
-		}
-		return err
-	}
-	return SyncDir(filepath.Dir(path))
-}
-
 // MkdirAll makes dir and its parents and fsyncs every directory that gained an entry.
 func MkdirAll(dir string, perm os.FileMode) error {
 	if st, err := os.Stat(dir); err == nil {

@@ -54,7 +54,7 @@ func TestWriteFails(t *testing.T) {
 	}
 }
 
-func TestRenameRemoveSweep(t *testing.T) {
+func TestRenameSweep(t *testing.T) {
 	dir := t.TempDir()
 	if err := MkdirAll(filepath.Join(dir, "x", "y"), 0o700); err != nil {
 		t.Fatal(err)
@@ -66,11 +66,8 @@ func TestRenameRemoveSweep(t *testing.T) {
 	if err := Rename(a, b); err != nil {
 		t.Fatal(err)
 	}
-	if err := Remove(b); err != nil {
-		t.Fatal(err)
-	}
-	if err := Remove(b); err != nil {
-		t.Errorf("removing what is gone: %v", err)
+	if _, err := os.Stat(b); err != nil {
+		t.Error(err)
 	}
 	os.WriteFile(filepath.Join(dir, TempPrefix+"1"), nil, 0o600)
 	os.WriteFile(filepath.Join(dir, "keep"), nil, 0o600)

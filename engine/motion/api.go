@@ -67,18 +67,6 @@ func (d *Detector) viewFor(sensitivity int) *view {
 	return d.views[len(d.views)-1]
 }
 
-// Reset forgets the scene: a new stream begins. Events that are going on are
-// forgotten too; Close ends them properly first.
-func (d *Detector) Reset() {
-	d.bg.forget()
-	for _, v := range d.views {
-		v.clear()
-	}
-	for i := range d.gates {
-		d.gates[i].reset()
-	}
-}
-
 // Step takes the next plane, its sequence number and its moment on a clock
 // that never jumps. The slice is valid until the next call. A plane of another
 // size ends the events that are going on and starts the model anew.
