@@ -156,7 +156,11 @@ func (e *Engine) inSpool(id string) bool {
 func (e *Engine) problems(s event.Status) []string {
 	p := []string{}
 	if s.Camera.Problem != "" {
-		p = append(p, "camera: "+s.Camera.Problem)
+		text := s.Camera.Problem
+		if !strings.HasPrefix(text, "camera") && !strings.HasPrefix(text, "no camera") {
+			text = "camera: " + text
+		}
+		p = append(p, text)
 	}
 	if !s.Clock.Set {
 		p = append(p, "clock: it is not set; set the date and time, or give the box a network clock")
