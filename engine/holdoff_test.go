@@ -118,6 +118,28 @@ func TestTriggerRemovedBeforeItsFiringIsAccepted(t *testing.T) {
 	})
 }
 
+// A removed trigger is shown as long as its mail is under way.
+func TestRemovedTriggerIsShown(t *testing.T) {
+	inBox(t, conf(quick()), func(t *testing.T, b *box) {
+		b.out.state = event.RcptHeld
+		time.Sleep(time.Second)
+		b.fire("yard")
+		time.Sleep(5 * time.Second)
+		b.use(conf(trig("gate")))
+		if a := b.account("yard"); a.Held != 1 {
+			t.Errorf("account %+v", a)
+		}
+		if err := b.Drop(context.Background(), "00000001-alarm"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		s, err := b.Status(context.Background())
+		if err != nil || len(s.Triggers) != 1 || s.Triggers[0].Name != "gate" {
+			t.Errorf("%+v, %v", s.Triggers, err)
+		}
+	})
+}
+
 // A recording that ends, or a camera that is torn out, in the middle of motion
 // ends the event: later firings are mailed.
 func TestCameraEndsInMotion(t *testing.T) {

@@ -79,6 +79,12 @@ func (e *Engine) status() event.Status {
 	for _, t := range e.triggers {
 		s.Triggers = append(s.Triggers, e.triggerStatus(t, now, accounts[t.cfg.Name], det))
 	}
+	for _, name := range slices.Sorted(maps.Keys(accounts)) {
+		// A removed trigger is shown as long as something of it is under way.
+		if a := accounts[name]; e.trigger(name) == nil && a.Queued+a.Held > 0 {
+			s.Triggers = append(s.Triggers, event.Trigger{Name: name, State: event.StateOff, Why: "it was removed; its mail is still under way", Account: a})
+		}
+	}
 	s.Queue = e.queueStatus()
 	s.Problems = e.problems(s)
 	return s
