@@ -21,6 +21,16 @@ type fakeCamera struct {
 	mu     sync.Mutex
 	square bool
 	fail   error
+	found  string // what is found where none is configured
+}
+
+func (c *fakeCamera) find() (source, why string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.found == "" {
+		return "", "no camera: there is none"
+	}
+	return c.found, ""
 }
 
 const camEvery = 100 * time.Millisecond
@@ -217,7 +227,7 @@ func (b *box) start(cfg config.Config) {
 	b.out.feed = NewMailFeed()
 	e, err := New(Options{
 		OpenCamera: func(config.Camera) (Camera, error) { return b.cam, nil },
-		FindCamera: func() (string, string) { return "", "none" },
+		FindCamera: b.cam.find,
 		Pictures:   fakePictures{}, Outbox: b.out, Mail: b.out.feed, Clock: testClock{},
 		File: config.Open(path), Stamp: config.Open(path).Stamp(), Loaded: config.Loaded{Config: cfg, Revision: "r"}, Directory: b.dir, Version: "test", Mode: "service",
 	})

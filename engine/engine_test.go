@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -178,6 +179,26 @@ func TestSlowOutbox(t *testing.T) {
 		time.Sleep(3 * time.Minute)
 		if a := b.account("yard"); a.Mailed != 1 || a.Extended != 1 {
 			t.Errorf("account %+v", a)
+		}
+	})
+}
+
+// Without camera.source the first camera found is taken, also one that is plugged in later.
+func TestFirstCameraFound(t *testing.T) {
+	cfg := conf(trig("yard"))
+	cfg.Camera.Source = ""
+	inBox(t, cfg, func(t *testing.T, b *box) {
+		time.Sleep(time.Minute)
+		s, _ := b.Status(context.Background())
+		if s.Camera.State != event.CameraLost || !slices.Contains(s.Problems, "no camera: there is none") {
+			t.Errorf("%+v, %v", s.Camera, s.Problems)
+		}
+		b.cam.mu.Lock()
+		b.cam.found = "v4l2:/dev/video7"
+		b.cam.mu.Unlock()
+		time.Sleep(reopenLast + time.Second)
+		if s, _ = b.Status(context.Background()); s.Camera.State != event.CameraOK || s.Camera.Source != "v4l2:/dev/video7" {
+			t.Errorf("%+v", s.Camera)
 		}
 	})
 }

@@ -20,12 +20,12 @@ func (e *Engine) adopt(l config.Loaded, findings []config.Finding) {
 	e.settings, e.findings = l, findings
 	e.settingsMu.Unlock()
 	e.zone = time.Local
+	e.notice("zone", "")
 	if c.Site.TimeZone != "" {
 		zone, err := time.LoadLocation(c.Site.TimeZone)
 		if err != nil {
 			e.notice("zone", fmt.Sprintf("the time zone %q is not known: the system's zone is used", c.Site.TimeZone))
 		} else {
-			e.notice("zone", "")
 			e.zone = zone
 		}
 	}

@@ -101,6 +101,25 @@ triggers: [{name: yard, source: motion, post: 2s}]`)
 	if code != exitOK || !strings.Contains(events, "yard") {
 		t.Errorf("events list: %d %s", code, events)
 	}
+	shown, _, code := r.run("", "events", "show", m.Header.Get("X-Watchpost-Event"), "--json")
+	if code != exitOK {
+		t.Fatalf("events show: %d %s", code, shown)
+	}
+	before, after := 0, 0
+	for _, im := range unmarshal[event.Stored](t, shown).Images {
+		data, err := os.ReadFile(filepath.Join(r.dir, "store/events", m.Header.Get("X-Watchpost-Event"), im.File))
+		if err != nil || len(data) != im.Bytes {
+			t.Errorf("%s: %v", im.File, err)
+		}
+		if im.At.Before(unmarshal[event.Stored](t, shown).Start) {
+			before++
+		} else {
+			after++
+		}
+	}
+	if before != 5 || after < 2 {
+		t.Errorf("the event keeps %d images from before and %d from after the trigger", before, after)
+	}
 	if dir := os.Getenv("WATCHPOST_KEEP"); dir != "" {
 		os.WriteFile(filepath.Join(dir, "arrived.eml"), all[0], 0o644)
 	}

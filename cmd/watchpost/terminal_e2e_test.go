@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -152,6 +153,20 @@ func TestDemo(t *testing.T) {
 	p.wait("demo: a generated scene")
 	p.wait("Arrived at the demo")
 	p.wait("CameraNotification:")
+	p.keys("q", "y")
+	p.wait("it ended with 0")
+}
+
+// Without a configuration and without a camera it is the demo, and says so; with
+// a camera it is that camera.
+func TestNothingConfigured(t *testing.T) {
+	r := newRig(t, "")
+	p := r.pane(80, 24)
+	if cameras, _ := filepath.Glob("/dev/video*"); len(cameras) > 0 {
+		p.wait("v4l2:/dev/")
+	} else {
+		p.wait("demo: no configuration and no camera were found")
+	}
 	p.keys("q", "y")
 	p.wait("it ended with 0")
 }

@@ -208,7 +208,7 @@ func (j *Journal) apply(rec record) {
 				j.lastAlarm[f.Trigger] = f.At
 			}
 		} else {
-			add(&a, f.Disposition, 1)
+			count(&a, f.Disposition)
 			if f.Disposition == event.Silent {
 				reasons := maps.Clone(a.SilentReasons)
 				if reasons == nil {
@@ -238,30 +238,31 @@ func (j *Journal) apply(rec record) {
 			}
 			delete(j.open, seq)
 			a := j.accounts[f.Trigger]
-			add(&a, o.Disposition, 1)
+			count(&a, o.Disposition)
 			j.accounts[f.Trigger] = a
 		}
 	}
 }
 
-func add(a *event.Account, d event.Disposition, n uint64) {
+// count counts one firing of a disposition.
+func count(a *event.Account, d event.Disposition) {
 	switch d {
 	case event.Mailed:
-		a.Mailed += n
+		a.Mailed++
 	case event.Summarised:
-		a.Summarised += n
+		a.Summarised++
 	case event.Queued:
-		a.Queued += n
+		a.Queued++
 	case event.Held:
-		a.Held += n
+		a.Held++
 	case event.Dropped:
-		a.Dropped += n
+		a.Dropped++
 	case event.Outside:
-		a.Outside += n
+		a.Outside++
 	case event.Extended:
-		a.Extended += n
+		a.Extended++
 	case event.Silent:
-		a.Silent += n
+		a.Silent++
 	}
 }
 
@@ -386,7 +387,7 @@ func (j *Journal) Accounts(now func(seq uint64) event.Disposition) map[string]ev
 		if now != nil {
 			d = now(seq)
 		}
-		add(&a, d, 1)
+		count(&a, d)
 		out[f.Trigger] = a
 	}
 	return out

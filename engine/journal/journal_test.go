@@ -11,6 +11,24 @@ import (
 	"watchpost/engine/event"
 )
 
+func opened(t *testing.T, dir string) *Journal {
+	t.Helper()
+	j, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return j
+}
+
+func contents(t *testing.T, path string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
 func fire(t *testing.T, j *Journal, trigger string, d event.Disposition) uint64 {
 	t.Helper()
 	f := event.Firing{Seq: j.Next(), Trigger: trigger, At: time.Unix(int64(j.Next()), 0), Disposition: d}
@@ -26,11 +44,7 @@ func fire(t *testing.T, j *Journal, trigger string, d event.Disposition) uint64 
 func reopen(t *testing.T, j *Journal) *Journal {
 	t.Helper()
 	j.Close()
-	again, err := Open(j.dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return again
+	return opened(t, j.dir)
 }
 
 func check(t *testing.T, j *Journal, trigger string, want event.Account) {
@@ -45,10 +59,7 @@ func check(t *testing.T, j *Journal, trigger string, want event.Account) {
 }
 
 func TestAccountSurvives(t *testing.T) {
-	j, err := Open(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
+	j := opened(t, t.TempDir())
 	a, b := fire(t, j, "yard", event.Queued), fire(t, j, "yard", event.Queued)
 	fire(t, j, "yard", event.Outside)
 	fire(t, j, "yard", event.Silent)
@@ -74,29 +85,20 @@ func TestAccountSurvives(t *testing.T) {
 // the journal goes on.
 func TestTornTail(t *testing.T) {
 	dir := t.TempDir()
-	j, err := Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	j := opened(t, dir)
 	for range 3 {
 		fire(t, j, "yard", event.Queued)
 	}
 	j.Close()
 	path := filepath.Join(dir, fileName)
-	whole, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	whole := contents(t, path)
 	start := bytes.LastIndexByte(whole[:len(whole)-1], '\n') + 1
 	for cut := start; cut < len(whole); cut++ {
 		for _, tail := range [][]byte{nil, {0, 0, 0, 0}, []byte("garbage\n"), {0, 0, '\n'}} {
 			if err := os.WriteFile(path, append(bytes.Clone(whole[:cut]), tail...), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			j, err := Open(dir)
-			if err != nil {
-				t.Fatal(err)
-			}
+			j := opened(t, dir)
 			if j.Next() != 3 || len(j.Open()) != 2 || j.Damaged() != 0 {
 				t.Fatalf("cut at %d + %q: next %d, open %d, damaged %d", cut-start, tail, j.Next(), len(j.Open()), j.Damaged())
 			}
@@ -111,26 +113,18 @@ func TestTornTail(t *testing.T) {
 
 func TestDamageInTheMiddle(t *testing.T) {
 	dir := t.TempDir()
-	j, err := Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	j := opened(t, dir)
 	for range 3 {
 		fire(t, j, "yard", event.Queued)
 	}
 	j.Close()
 	path := filepath.Join(dir, fileName)
-	whole, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	whole := contents(t, path)
 	whole[bytes.IndexByte(whole, '\n')+20] ^= 1
 	if err := os.WriteFile(path, whole, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if j, err = Open(dir); err != nil {
-		t.Fatal(err)
-	}
+	j = opened(t, dir)
 	if j.Damaged() != 1 || len(j.Open()) != 2 || j.Next() != 4 {
 		t.Errorf("damaged %d, open %d, next %d", j.Damaged(), len(j.Open()), j.Next())
 	}
@@ -138,10 +132,7 @@ func TestDamageInTheMiddle(t *testing.T) {
 
 func TestRotate(t *testing.T) {
 	dir := t.TempDir()
-	j, err := Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	j := opened(t, dir)
 	j.rotateAt = 2000
 	open := fire(t, j, "yard", event.Queued)
 	for i := range 100 {
@@ -168,10 +159,7 @@ func TestRotate(t *testing.T) {
 // A checkpoint that cannot be read is made up from the file before it.
 func TestDamagedCheckpoint(t *testing.T) {
 	dir := t.TempDir()
-	j, err := Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	j := opened(t, dir)
 	for range 10 {
 		fire(t, j, "yard", event.Queued)
 	}
@@ -180,17 +168,12 @@ func TestDamagedCheckpoint(t *testing.T) {
 	fire(t, j, "yard", event.Outside)
 	j.Close()
 	path := filepath.Join(dir, fileName)
-	whole, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	whole := contents(t, path)
 	whole[20] ^= 1
 	if err := os.WriteFile(path, whole, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if j, err = Open(dir); err != nil {
-		t.Fatal(err)
-	}
+	j = opened(t, dir)
 	if len(j.Open()) != 11 || j.Next() != 13 || j.Damaged() != 1 {
 		t.Errorf("open %d, next %d, damaged %d", len(j.Open()), j.Next(), j.Damaged())
 	}
@@ -202,10 +185,7 @@ func TestDamagedCheckpoint(t *testing.T) {
 func TestHalfRotation(t *testing.T) {
 	for _, copied := range []bool{false, true} {
 		dir := t.TempDir()
-		j, err := Open(dir)
-		if err != nil {
-			t.Fatal(err)
-		}
+		j := opened(t, dir)
 		a := fire(t, j, "yard", event.Queued)
 		fire(t, j, "yard", event.Queued)
 		if _, err := j.Settle(Outcome{Mail: "m", Disposition: event.Mailed, Firings: []uint64{a}}); err != nil {
@@ -234,19 +214,13 @@ func TestHalfRotation(t *testing.T) {
 // Of damage at the end only the last line can be a torn write; the rest stays in the file.
 func TestDamagedEnd(t *testing.T) {
 	dir := t.TempDir()
-	j, err := Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	j := opened(t, dir)
 	for range 10 {
 		fire(t, j, "yard", event.Queued)
 	}
 	j.Close()
 	path := filepath.Join(dir, fileName)
-	whole, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	whole := contents(t, path)
 	lines := bytes.SplitAfter(whole, []byte("\n"))
 	for i := 5; i < 10; i++ {
 		lines[i][20] ^= 1
@@ -254,9 +228,7 @@ func TestDamagedEnd(t *testing.T) {
 	if err := os.WriteFile(path, bytes.Join(lines, nil), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if j, err = Open(dir); err != nil {
-		t.Fatal(err)
-	}
+	j = opened(t, dir)
 	st, err := os.Stat(path)
 	if err != nil || j.Damaged() != 4 || st.Size() != int64(len(bytes.Join(lines[:9], nil))) {
 		t.Errorf("damaged %d, %d of %d bytes left", j.Damaged(), st.Size(), len(whole))
@@ -265,10 +237,7 @@ func TestDamagedEnd(t *testing.T) {
 
 // Half a record that could not be taken back is written over by the next one.
 func TestHalfARecord(t *testing.T) {
-	j, err := Open(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
+	j := opened(t, t.TempDir())
 	fire(t, j, "yard", event.Queued)
 	if _, err := j.file.WriteAt([]byte("0123abcd {\"firing\":"), j.size); err != nil {
 		t.Fatal(err)
@@ -288,17 +257,14 @@ func FuzzOpen(f *testing.F) {
 		if err := os.WriteFile(filepath.Join(dir, fileName), data, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		j, err := Open(dir)
-		if err != nil {
-			t.Fatal(err)
-		}
+		j := opened(t, dir)
 		next := j.Next()
 		if err := j.Fire(event.Firing{Seq: next, Trigger: "t", Disposition: event.Queued}); err != nil {
 			t.Fatal(err)
 		}
 		j.Close()
-		if j, err = Open(dir); err != nil || j.Next() != next+1 {
-			t.Fatalf("%v, next %d after %d", err, j.Next(), next)
+		if j = opened(t, dir); j.Next() != next+1 {
+			t.Fatalf("next %d after %d", j.Next(), next)
 		}
 		j.Close()
 	})

@@ -40,10 +40,10 @@ echo "guest exit $?"
 // TestLab runs this package's vivid tests in a virtual machine.
 func TestLab(t *testing.T) {
 	if testing.Short() {
-		t.Skip("a virtual machine is not short")
+		need.Skip(t, "a virtual machine is not short")
 	}
 	if runtime.GOARCH != "amd64" {
-		t.Skip("the lab's machine is amd64 only")
+		need.Skip(t, "the lab's machine is amd64 only")
 	}
 	qemu := need.Program(t, "qemu-system-x86_64", "qemu-system-x86")
 	busybox := need.Program(t, "busybox", "busybox-static")
