@@ -207,7 +207,7 @@ func (p *eventsPage) hint(*app) string {
 	if p.why != "" {
 		return p.why
 	}
-	return "Images and filters come here later; until then: watchpost events show ID, watchpost events export ID."
+	return later[eventsAt]
 }
 
 func (p *eventsPage) body(a *app, w, h int) ([]string, *tea.Position) {

@@ -14,9 +14,10 @@ import (
 // later is what pages that are not whole yet say of themselves: what is coming,
 // and how it is done until then.
 var later = map[int]string{
-	triggersAt: "Triggers are edited here in a later version. Until then: watchpost set triggers.NAME.KEY VALUE, or the configuration file (7 System names it).",
-	cameraAt:   "The live picture, zones and the walk test come here later. Until then: camera.source and zones in the file; the level is on 1 Status.",
-	systemAt:   "Settings, keys, backup and the log come here later. Until then: the configuration file above, watchpost check, watchpost set KEY VALUE.",
+	triggersAt: "Editing comes here later. Until then: watchpost set triggers.NAME.KEY VALUE.",
+	cameraAt:   "Picture, zones, walk test come later. Until then: watchpost set camera.KEY.",
+	eventsAt:   "The images come here later. Until then: watchpost events export ID.",
+	systemAt:   "Settings come here later. Until then: watchpost set KEY VALUE, or the file.",
 }
 
 // triggersPage lists the triggers with the account of the selected one.
