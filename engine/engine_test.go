@@ -207,11 +207,11 @@ func TestCameraLost(t *testing.T) {
 	inBox(t, conf(trig("yard")), func(t *testing.T, b *box) {
 		time.Sleep(5 * time.Second)
 		b.cam.mu.Lock()
-		b.cam.fail = fmt.Errorf("unplugged")
+		b.cam.fail = fmt.Errorf("unplugged\n\x1b[31mnow\a")
 		b.cam.mu.Unlock()
 		time.Sleep(5 * time.Second)
 		s, _ := b.Status(context.Background())
-		if s.Camera.State != event.CameraLost || !strings.Contains(strings.Join(s.Problems, "\n"), "unplugged") {
+		if s.Camera.State != event.CameraLost || !slices.Contains(s.Problems, "camera: unplugged [31mnow") {
 			t.Errorf("camera %+v, problems %v", s.Camera, s.Problems)
 		}
 		b.cam.mu.Lock()

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"watchpost/engine/config"
 	"watchpost/engine/event"
@@ -188,8 +189,8 @@ func (e *Engine) problems(s event.Status) []string {
 	for _, name := range slices.Sorted(maps.Keys(e.notices)) {
 		p = append(p, e.notices[name])
 	}
-	for i := range p {
-		p[i] = strings.Join(strings.Fields(p[i]), " ") // an error's own line breaks
+	for i := range p { // one line each, harmless for a terminal, whatever a program or a file name said
+		p[i] = strings.Join(strings.FieldsFunc(p[i], func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")
 	}
 	return p
 }
