@@ -125,10 +125,7 @@ func (o *fakeOutbox) Submit(_ context.Context, n event.Notice) error {
 		return nil
 	}
 	m := event.Mail{ID: n.ID, Kind: n.Kind, Event: n.Event, At: n.At, Recipients: []event.Recipient{{Address: "a@b.example", State: event.Pending}}}
-	for _, f := range n.Firings {
-		m.Firings = append(m.Firings, f.Seq)
-		m.Trigger = f.Trigger
-	}
+	m.Firings, m.FiringCount = n.Seqs, n.Count()
 	if !o.keep {
 		m.Recipients[0].State = o.state
 	}

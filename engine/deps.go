@@ -53,10 +53,11 @@ type Outbox interface {
 
 // OutboxEvents is what an outbox tells the engine. MailChanged is called by
 // whoever made the change, in order for one mail, before his call returns;
-// MailStep by the sender. Both return at once and do not call the outbox.
+// MailStep and MailSent by the sender. All return at once and do not call the outbox.
 type OutboxEvents interface {
 	MailChanged(event.Mail)
 	MailStep(id string, s event.Step)
+	MailSent(event.MailSent) // at most twice a second, while a mail is handed over
 }
 
 // Clock tells the time. Wall time may jump; waiting is done with timers, which are monotonic.

@@ -112,9 +112,7 @@ func New(o Options) (*Engine, error) {
 	e.camera = newCameraFeed(o.OpenCamera, o.FindCamera)
 	e.detector = &detector{pictures: o.Pictures, box: e.camera.box, ring: e.ring, signals: e.signals, images: e.images}
 	e.loop.init()
-	o.Mail.onStep(func(id string, s event.Step) {
-		e.hub.publish(event.Event{Step: &event.MailStep{Mail: id, Step: s}})
-	})
+	o.Mail.onward(e.hub.publish)
 	if n := j.Damaged(); n > 0 {
 		e.notice("journal damaged", fmt.Sprintf("%d lines of the journal could not be read and were passed over: the disk may be failing", n))
 	}

@@ -14,7 +14,7 @@ type MailFeed struct {
 	changed map[string]event.Mail
 	order   []string
 	wake    chan struct{}
-	step    func(id string, s event.Step)
+	tell    func(event.Event)
 }
 
 // NewMailFeed returns a feed for one outbox and one engine.
@@ -38,17 +38,25 @@ func (f *MailFeed) MailChanged(m event.Mail) {
 
 // MailStep takes a step of a mail's delivery.
 func (f *MailFeed) MailStep(id string, s event.Step) {
+	f.pass(event.Event{Step: &event.MailStep{Mail: id, Step: s}})
+}
+
+// MailSent takes how far the transmission of a mail is.
+func (f *MailFeed) MailSent(s event.MailSent) { f.pass(event.Event{Sent: &s}) }
+
+func (f *MailFeed) pass(ev event.Event) {
 	f.mu.Lock()
-	step := f.step
+	tell := f.tell
 	f.mu.Unlock()
-	if step != nil {
-		step(id, s)
+	if tell != nil {
+		tell(ev)
 	}
 }
 
-func (f *MailFeed) onStep(step func(string, event.Step)) {
+// onward hands steps and progress on as they come.
+func (f *MailFeed) onward(tell func(event.Event)) {
 	f.mu.Lock()
-	f.step = step
+	f.tell = tell
 	f.mu.Unlock()
 }
 

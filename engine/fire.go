@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"fmt"
 	"time"
 
 	"watchpost/engine/event"
@@ -96,12 +95,12 @@ func (e *Engine) endHoldOffs(now time.Time) {
 }
 
 func alarm(f event.Firing) event.Notice {
-	return event.Notice{ID: fmt.Sprintf("%08d-alarm", f.Seq), Kind: event.Alarm,
-		Firings: []event.Firing{f}, At: f.At, Event: f.EventID}
+	return event.Notice{ID: event.AlarmID(f.Seq), Kind: event.Alarm,
+		Gathered: event.Gather(f), At: f.At, Event: f.EventID}
 }
 
 // summary tells of the firings of a hold-off; its moment is that of the newest.
 func summary(fs []event.Firing) event.Notice {
-	return event.Notice{ID: fmt.Sprintf("%08d-summary", fs[0].Seq), Kind: event.Summary,
-		Firings: fs, At: fs[len(fs)-1].At, Event: fs[len(fs)-1].EventID}
+	return event.Notice{ID: event.SummaryID(fs[0].Seq), Kind: event.Summary,
+		Gathered: event.Gather(fs...), At: fs[len(fs)-1].At, Event: fs[len(fs)-1].EventID}
 }

@@ -122,7 +122,7 @@ func (e *Engine) mailsChanged() {
 
 func (e *Engine) mailChanged(m event.Mail) {
 	e.mails[m.ID] = m
-	for _, seq := range m.Firings {
+	for seq := range m.Firings.All() {
 		e.byFiring[seq] = m.ID
 	}
 	e.recent = slices.DeleteFunc(e.recent, func(r event.Mail) bool { return r.ID == m.ID })
@@ -140,7 +140,7 @@ func (e *Engine) settle() {
 		id := e.toSettle[0]
 		m := e.mails[id]
 		if m.Settled() {
-			fresh, err := e.journal.Settle(journal.Outcome{Mail: id, Disposition: m.Disposition(), Firings: m.Firings})
+			fresh, err := e.journal.Settle(journal.Outcome{Mail: id, Disposition: m.Disposition(), Firings: slices.Collect(m.Firings.All())})
 			if err != nil {
 				e.notice("outcome", "the outcome of mails cannot be recorded: "+err.Error()+": free some space or check the disk")
 				return
@@ -159,7 +159,7 @@ func (e *Engine) settle() {
 				e.Log.Info("mail settled", "mail", id, "outcome", m.Disposition(), "attempts", m.Attempts)
 			}
 			delete(e.mails, id)
-			for _, seq := range m.Firings {
+			for seq := range m.Firings.All() {
 				delete(e.byFiring, seq)
 			}
 		}
@@ -180,9 +180,7 @@ func (e *Engine) disposition(seq uint64) event.Disposition {
 func (e *Engine) recover() {
 	for _, m := range e.Outbox.Mails() {
 		e.mailChanged(m)
-		for _, seq := range m.Firings {
-			e.journal.AtLeast(seq + 1)
-		}
+		e.journal.AtLeast(m.Firings.Last() + 1)
 	}
 	e.journal.AtLeast(e.store.LastSeq() + 1)
 	now := time.Now()

@@ -94,8 +94,8 @@ func compose(n event.Notice, f form) (letter, error) {
 	if n.Event != "" {
 		m.SetGenHeader("X-Watchpost-Event", headerWord(n.Event))
 	}
-	if len(n.Firings) > 0 {
-		m.SetGenHeaderPreformatted("X-Watchpost-Firings", firingList(n.Firings))
+	if n.Count() > 0 {
+		m.SetGenHeaderPreformatted("X-Watchpost-Firings", firingList(n.Seqs))
 	}
 
 	images := chooseImages(n)
@@ -166,12 +166,23 @@ func encodeSubject(s string) string {
 	return strings.Join(words, " ")
 }
 
-// firingList is the Seq of each firing, comma separated, folded.
-func firingList(firings []event.Firing) string {
+// listedFirings is how many firings the header lists one by one.
+const listedFirings = 1000
+
+// firingList is the Seq of each firing, comma separated, folded; runs of them as
+// 5-9 where they are very many.
+func firingList(firings event.Seqs) string {
+	var words []string
+	if firings.Len() > listedFirings {
+		words = strings.Split(firings.String(), ",")
+	} else {
+		for seq := range firings.All() {
+			words = append(words, strconv.FormatUint(seq, 10))
+		}
+	}
 	var b strings.Builder
 	column := len("X-Watchpost-Firings: ")
-	for i, f := range firings {
-		word := strconv.FormatUint(f.Seq, 10)
+	for i, word := range words {
 		if i > 0 {
 			b.WriteByte(',')
 			column++

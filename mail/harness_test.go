@@ -44,6 +44,8 @@ func (r *recorder) MailStep(id string, s event.Step) {
 	r.steps[id] = append(r.steps[id], s)
 }
 
+func (r *recorder) MailSent(event.MailSent) {}
+
 func (r *recorder) stepsOf(id string) []event.Step {
 	r.mu.Lock()
 	defer r.mu.Unlock()

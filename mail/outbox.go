@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -22,11 +23,12 @@ const maxQueue = 10_000
 var ErrFull = fmt.Errorf("the mail queue is full: %d mails wait", maxQueue)
 
 // Listener is told what happens: MailChanged by whoever made the change, before
-// Submit, Retry or Drop returns, and MailStep by Run; each in order for one mail.
+// Submit, Retry or Drop returns, and MailStep and MailSent by Run; each in order for one mail.
 // A listener returns at once and does not call the Outbox, which may be locked.
 type Listener interface {
 	MailChanged(event.Mail)
 	MailStep(id string, s event.Step)
+	MailSent(event.MailSent) // at most twice a second, while a mail is handed over
 }
 
 // Options are what an Outbox needs beside its folder.
@@ -184,12 +186,8 @@ func newRecord(n event.Notice, l letter, now time.Time) record {
 		Mail: event.Mail{ID: n.ID, Kind: n.Kind, Event: n.Event, Subject: l.subject, MessageID: l.messageID,
 			At: n.At, Queued: now, Bytes: int64(len(l.bytes))},
 	}
-	for _, f := range n.Firings {
-		r.Mail.Firings = append(r.Mail.Firings, f.Seq)
-	}
-	if len(n.Firings) > 0 {
-		r.Mail.Trigger = n.Firings[0].Trigger
-	}
+	r.Mail.Firings, r.Mail.FiringCount = n.Seqs, n.Count()
+	r.Mail.Trigger = strings.Join(n.Triggers(), ", ")
 	for _, a := range l.recipients {
 		r.Mail.Recipients = append(r.Mail.Recipients, event.Recipient{Address: a, State: event.Pending})
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -85,6 +86,6 @@ func (r record) clone() record {
 
 func cloneMail(m event.Mail) event.Mail {
 	m.Recipients = append([]event.Recipient(nil), m.Recipients...)
-	m.Firings = append([]uint64(nil), m.Firings...)
+	m.Firings = slices.Clone(m.Firings)
 	return m
 }

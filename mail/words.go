@@ -9,9 +9,6 @@ import (
 	"watchpost/engine/event"
 )
 
-// listedTimes bounds the times that a summary lists.
-const listedTimes = 50
-
 // page is what a mail says, before it becomes text or HTML.
 type page struct {
 	headline string
@@ -51,20 +48,14 @@ func describe(n event.Notice, f form, images []event.Image) page {
 
 	switch n.Kind {
 	case event.Summary:
-		p.headline = fmt.Sprintf("%s: %s fired %s while notifications were held off.", site, triggerNames(n.Firings), times(len(n.Firings)))
+		p.headline = fmt.Sprintf("%s: %s fired %s while notifications were held off.", site, triggerNames(n), times(n.Count()))
 		if len(n.Firings) > 0 {
-			add("Trigger", triggerNames(n.Firings))
-			add("Count", fmt.Sprint(len(n.Firings)))
+			add("Trigger", triggerNames(n))
+			add("Count", fmt.Sprint(n.Count()))
 			add("First", longTime(n.Firings[0].At.In(loc)))
 			add("Last", longTime(n.Firings[len(n.Firings)-1].At.In(loc)))
 		}
-		for i, fi := range n.Firings {
-			if i == listedTimes {
-				p.times = append(p.times, fmt.Sprintf("and %d more", len(n.Firings)-listedTimes))
-				break
-			}
-			p.times = append(p.times, fi.At.In(loc).Format("2006-01-02 15:04:05.000")+"  "+plainText(fi.Trigger)+level(fi))
-		}
+		p.times = listTimes(n, loc)
 	case event.Test:
 		p.headline = site + ": this is a test mail. No trigger fired."
 		add("Time", longTime(n.At))
@@ -72,7 +63,7 @@ func describe(n event.Notice, f form, images []event.Image) page {
 		p.headline = site + ": a message about the camera itself."
 		add("Time", longTime(n.At))
 	default:
-		p.headline = fmt.Sprintf("%s: %s fired.", site, triggerNames(n.Firings))
+		p.headline = fmt.Sprintf("%s: %s fired.", site, triggerNames(n))
 		for _, fi := range n.Firings {
 			add("Trigger", plainText(fi.Trigger))
 			add("Source", sourceWord(fi.Source))
@@ -127,22 +118,30 @@ func offset(d time.Duration, kind event.NoticeKind) string {
 	return ", at the trigger"
 }
 
-func times(n int) string {
+func times(n uint64) string {
 	if n == 1 {
 		return "once"
 	}
 	return fmt.Sprintf("%d times", n)
 }
 
-// triggerNames is the names of the triggers that fired, each once.
-func triggerNames(firings []event.Firing) string {
-	var names []string
-	seen := map[string]bool{}
-	for _, f := range firings {
-		if !seen[f.Trigger] {
-			seen[f.Trigger] = true
-			names = append(names, plainText(f.Trigger))
+// listTimes is a line for each firing that is kept whole, and one for each gap.
+func listTimes(n event.Notice, loc *time.Location) []string {
+	var lines []string
+	for i, f := range n.Firings {
+		if gap := n.Count() - uint64(len(n.Firings)); gap > 0 && i == len(n.Firings)/2 {
+			lines = append(lines, fmt.Sprintf("... and %d more in between", gap))
 		}
+		lines = append(lines, f.At.In(loc).Format("2006-01-02 15:04:05.000")+"  "+plainText(f.Trigger)+level(f))
+	}
+	return lines
+}
+
+// triggerNames is the names of the triggers that fired, each once.
+func triggerNames(n event.Notice) string {
+	names := n.Triggers()
+	for i := range names {
+		names[i] = plainText(names[i])
 	}
 	if len(names) == 0 {
 		return "a trigger"

@@ -71,7 +71,7 @@ func newFake() *fake {
 	}
 	alarm := func(seq uint64, at time.Time, state event.RecipientState, reply string) event.Mail {
 		return event.Mail{
-			ID: fmt.Sprintf("20261123-yard-%d", seq), Kind: event.Alarm, Firings: []uint64{seq}, Trigger: "yard",
+			ID: fmt.Sprintf("20261123-yard-%d", seq), Kind: event.Alarm, Firings: event.Seqs{{From: seq, To: seq}}, Trigger: "yard",
 			Subject: "CameraNotification:" + config.Stamp(at, false), At: at, Queued: at, Attempts: 1, Bytes: 81_234,
 			Recipients: []event.Recipient{
 				{Address: "guard@example.net", State: event.Delivered, Reply: "250 2.0.0 Ok: queued as 4F2B1"},

@@ -313,7 +313,7 @@ func TestLive(t *testing.T) {
 	c.sees("Last results")
 	f.feed <- event.Event{Firing: &event.Firing{Seq: 9, Trigger: "yard", At: noon, Disposition: event.Queued}}
 	c.sees("20:51:07", "yard        queued")
-	m := event.Mail{ID: "m9", Kind: event.Alarm, Firings: []uint64{9}, At: noon, Recipients: []event.Recipient{{Address: "a", State: event.Delivered, Reply: "250 accepted"}}}
+	m := event.Mail{ID: "m9", Kind: event.Alarm, Firings: event.Seqs{{From: 9, To: 9}}, At: noon, Recipients: []event.Recipient{{Address: "a", State: event.Delivered, Reply: "250 accepted"}}}
 	f.feed <- event.Event{Mail: &m}
 	c.sees("yard        delivered      250 accepted")
 }

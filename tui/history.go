@@ -65,7 +65,7 @@ func (h *history) results() []result {
 		}
 		if f.Disposition == event.Queued {
 			for i, m := range h.mails {
-				if slices.Contains(m.Firings, f.Seq) {
+				if m.Firings.Has(f.Seq) {
 					r.what, r.words = outcome(m)
 					told[i] = true
 				}

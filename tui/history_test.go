@@ -41,7 +41,7 @@ func TestResultsFold(t *testing.T) {
 	for i := range uint64(6) {
 		h.firing(event.Firing{Seq: i, Trigger: []string{"a", "a", "b", "a", "a", "a"}[i], At: noon.Add(time.Duration(i)), Disposition: event.Queued})
 	}
-	h.mail(event.Mail{ID: "m", Kind: event.Alarm, Firings: []uint64{5}, At: noon, Recipients: []event.Recipient{{State: event.Delivered, Reply: "250 ok"}}})
+	h.mail(event.Mail{ID: "m", Kind: event.Alarm, Firings: event.Seqs{{From: 5, To: 5}}, At: noon, Recipients: []event.Recipient{{State: event.Delivered, Reply: "250 ok"}}})
 	got := ""
 	for _, r := range h.results() {
 		got += fmt.Sprintf("%s %s %d, ", r.who, r.what, r.times)

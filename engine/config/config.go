@@ -61,6 +61,10 @@ type Mail struct {
 	DSTMark      bool
 	HoldOff      time.Duration // a trigger's own HoldOff overrides it
 	PictureWait  time.Duration
+	DigestAfter  int           // mails that may wait out an outage one by one; the older ones become one digest
+	DailyBudget  int           // recipients in 24 hours; 0: as many as there are
+	StateMails   bool          // camera lost, disk low, power cut …
+	Heartbeat    time.Duration // between two mails that only say that all is well; 0: none
 }
 
 // Trigger is one of at most five triggers.

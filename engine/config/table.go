@@ -76,6 +76,18 @@ var table = append(append([]Field{
 	define(spec{key: "mail.picture_wait", label: "Picture wait", def: "1s", values: "0–60 s",
 		help: "How long after the trigger the mail waits for its best image at most."},
 		duration(0, time.Minute), formatDuration, func(p place) *time.Duration { return &p.c.Mail.PictureWait }),
+	define(spec{key: "mail.digest_after", label: "Digest after", def: "20", values: "1–1000 mails",
+		help: "After an outage so many of the newest come one by one, the rest in one mail."},
+		number(1, 1000), strconv.Itoa, func(p place) *int { return &p.c.Mail.DigestAfter }),
+	define(spec{key: "mail.daily_budget", label: "Daily budget", def: "0", values: "0–100000 recipients in 24 hours; 0: no limit",
+		help: "Recipients that the provider allows in 24 hours (Gmail: 500). 0: no limit."},
+		number(0, 100000), strconv.Itoa, func(p place) *int { return &p.c.Mail.DailyBudget }),
+	define(spec{key: "mail.state_mails", label: "State mails", def: "true", values: "true, false",
+		help: "Mail also when the camera is lost, the disk is low, the power was cut …"},
+		parseBool, strconv.FormatBool, func(p place) *bool { return &p.c.Mail.StateMails }),
+	define(spec{key: "mail.heartbeat", label: "Heartbeat", def: "0", values: "0 (none), or 1h–31d",
+		help: "A mail every so often that says all is well, such as 1d. 0: none."},
+		parseHeartbeat, formatDuration, func(p place) *time.Duration { return &p.c.Mail.Heartbeat }),
 }, triggerFields...),
 
 	define(spec{key: "transfers", label: "Transfers", form: tree, values: "list of {name, kind, …}",
@@ -129,6 +141,13 @@ var (
 	securities = []string{"auto", "starttls", "tls", "none"}
 	auths      = []string{"auto", "none", "plain", "login", "cram-md5", "scram-sha-256", "xoauth2"}
 )
+
+func parseHeartbeat(raw string) (time.Duration, Verdict) {
+	if d, v := duration(0, 0)(raw); v.Level == OK {
+		return d, fine("none")
+	}
+	return duration(time.Hour, 31*day)(raw)
+}
 
 func parseSecurity(raw string) (string, Verdict) {
 	s, v := choice(securities...)(raw)

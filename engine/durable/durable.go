@@ -30,14 +30,14 @@ func WriteFile(path string, perm os.FileMode, data []byte) error {
 // Write is WriteFile for content that is produced piece by piece.
 func Write(path string, perm os.FileMode, produce func(io.Writer) error) (err error) {
 	dir := filepath.Dir(path)
-	f, err := os.CreateTemp(dir, TempPrefix+"*")
+	f, err := CreateTemp(dir)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	defer func() {
 		if err != nil {
 			f.Close()
-			os.Remove(f.Name())
+			Remove(f.Name())
 			err = fmt.Errorf("write %s: %w", path, err)
 		}
 	}()
@@ -56,7 +56,7 @@ func Write(path string, perm os.FileMode, produce func(io.Writer) error) (err er
 	if err = f.Close(); err != nil {
 		return err
 	}
-	if err = os.Rename(f.Name(), path); err != nil {
+	if err = Move(f.Name(), path); err != nil {
 		return err
 	}
 	return SyncDir(dir)
@@ -80,20 +80,6 @@ func owner(path string) (uid, gid int, ok bool) {
 	return int(at.Uid), int(at.Gid), true
 }
 
-// Rename moves a file or directory for good: the entry is fsynced in both directories.
-func Rename(from, to string) error {
-	if err := os.Rename(from, to); err != nil {
-		return err
-	}
-	if err := SyncDir(filepath.Dir(to)); err != nil {
-		return err
-	}
-	if filepath.Dir(from) != filepath.Dir(to) {
-		return SyncDir(filepath.Dir(from))
-	}
-	return nil
-}
-
 // MkdirAll makes dir and its parents and fsyncs every directory that gained an entry.
 func MkdirAll(dir string, perm os.FileMode) error {
 	if st, err := os.Stat(dir); err == nil {
@@ -108,7 +94,7 @@ func MkdirAll(dir string, perm os.FileMode) error {
 			return err
 		}
 	}
-	if err := os.Mkdir(dir, perm); err != nil {
+	if err := mkdir(dir, perm); err != nil {
 		if !errors.Is(err, os.ErrExist) {
 			return err
 		}
@@ -120,18 +106,8 @@ func MkdirAll(dir string, perm os.FileMode) error {
 	return SyncDir(parent)
 }
 
-// SyncDir fsyncs a directory, so that its entries survive a power cut.
-func SyncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	if err := d.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) { // some file systems cannot, and need not
-		return fmt.Errorf("fsync %s: %w", dir, err)
-	}
-	return nil
-}
+// unsupported: some file systems cannot fsync a directory, and need not.
+func unsupported(err error) bool { return errors.Is(err, syscall.EINVAL) }
 
 // Sweep removes the temporary files that a crash left in dir.
 func Sweep(dir string) error {

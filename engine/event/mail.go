@@ -8,6 +8,7 @@ type NoticeKind string
 const (
 	Alarm   NoticeKind = "alarm"   // one firing
 	Summary NoticeKind = "summary" // the firings of a hold-off
+	Digest  NoticeKind = "digest"  // the alarms and summaries that an outage left waiting; the outbox makes it of them
 	Test    NoticeKind = "test"    // asked for by a person: never held off, no firing
 	State   NoticeKind = "state"   // the box itself has something to say
 )
@@ -18,13 +19,14 @@ type Notice struct {
 	// ID is the mail's name in the spool: lower case letters, digits and '-'.
 	// It is derived from the firing, so that a second submission after a crash
 	// finds the first.
-	ID      string     `json:"id"`
-	Kind    NoticeKind `json:"kind"`
-	Firings []Firing   `json:"firings,omitempty"` // oldest first; one for an alarm
-	At      time.Time  `json:"at"`                // the trigger's moment, in the configured zone: the subject's stamp
-	Event   string     `json:"event,omitempty"`   // the event's id
-	Images  []Image    `json:"-"`                 // the best first; may be empty
-	Notes   []string   `json:"notes,omitempty"`   // sentences for the text, such as why there is no image
+	ID       string     `json:"id"`
+	Kind     NoticeKind `json:"kind"`
+	Gathered            // the firings; one for an alarm, none for a test or a state
+	At       time.Time  `json:"at"`              // the trigger's moment, in the configured zone: the subject's stamp
+	Event    string     `json:"event,omitempty"` // the event's id
+	Title    string     `json:"title,omitempty"` // of a state: what it is in two or three words, "camera lost"
+	Images   []Image    `json:"-"`               // the best first; may be empty
+	Notes    []string   `json:"notes,omitempty"` // sentences for the text, such as why there is no image
 }
 
 // RecipientState is the outcome for one recipient of one mail.
@@ -47,20 +49,25 @@ type Recipient struct {
 
 // Mail is a mail's state as the queue shows it.
 type Mail struct {
-	ID         string      `json:"id"`
-	Kind       NoticeKind  `json:"kind"`
-	Firings    []uint64    `json:"firings,omitempty"` // Seq of each firing that it tells of
-	Trigger    string      `json:"trigger,omitempty"`
-	Event      string      `json:"event,omitempty"`
-	Subject    string      `json:"subject"`
-	MessageID  string      `json:"message_id"`
-	Recipients []Recipient `json:"recipients"`
-	At         time.Time   `json:"at"`     // the trigger's moment
-	Queued     time.Time   `json:"queued"` // when it entered the spool
-	Attempts   int         `json:"attempts"`
-	NextTry    time.Time   `json:"next_try,omitzero"` // zero: at once, or never (nothing pending)
-	Problem    string      `json:"problem,omitempty"` // why it is not delivered yet: what happened, why, what to do
-	Bytes      int64       `json:"bytes"`
+	ID          string      `json:"id"`
+	Kind        NoticeKind  `json:"kind"`
+	Firings     Seqs        `json:"firings,omitempty"`      // Seq of each firing that it tells of
+	FiringCount uint64      `json:"firing_count,omitempty"` // how many those are
+	Replaces    []string    `json:"replaces,omitempty"`     // with a digest: the mails that it stands for, which are gone
+	Trigger     string      `json:"trigger,omitempty"`
+	Event       string      `json:"event,omitempty"`
+	Subject     string      `json:"subject"`
+	MessageID   string      `json:"message_id"`
+	Recipients  []Recipient `json:"recipients"`
+	At          time.Time   `json:"at"`     // the trigger's moment
+	Queued      time.Time   `json:"queued"` // when it entered the spool
+	Attempts    int         `json:"attempts"`
+	NextTry     time.Time   `json:"next_try,omitzero"` // zero: at once, or never (nothing pending)
+	Problem     string      `json:"problem,omitempty"` // why it is not delivered yet: what happened, why, what to do
+	Bytes       int64       `json:"bytes"`
+	// Damaged says that its files were found damaged and set aside: it is in the
+	// queue no more, and whoever has what it told of composes it anew.
+	Damaged bool `json:"damaged,omitempty"`
 }
 
 // Count returns how many recipients are in state s.
@@ -80,7 +87,7 @@ func (m Mail) Settled() bool { return m.Count(Pending) == 0 && m.Count(RcptHeld)
 // Disposition is what the mail means for each firing it tells of.
 func (m Mail) Disposition() Disposition {
 	switch {
-	case m.Count(Delivered) > 0 && m.Kind == Summary:
+	case m.Count(Delivered) > 0 && (m.Kind == Summary || m.Kind == Digest):
 		return Summarised
 	case m.Count(Delivered) > 0:
 		return Mailed

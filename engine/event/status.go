@@ -114,7 +114,15 @@ type Event struct {
 	Firing *Firing   `json:"firing,omitempty"` // a firing was accepted
 	Mail   *Mail     `json:"mail,omitempty"`   // a mail's state changed
 	Step   *MailStep `json:"step,omitempty"`   // a delivery attempt went a step on
+	Sent   *MailSent `json:"sent,omitempty"`   // so much of a mail was handed to the server
 	Lost   int       `json:"lost,omitempty"`   // so many older events were dropped because the subscriber was slow
+}
+
+// MailSent is the progress of one mail's transmission, in bytes of the mail.
+type MailSent struct {
+	Mail string `json:"mail"`
+	Sent int64  `json:"sent"`
+	Of   int64  `json:"of"`
 }
 
 // MailStep is a step of the delivery of one mail.
