@@ -2,19 +2,11 @@ package mail
 
 import (
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"watchpost/engine/event"
 )
-
-// hold is a back-off that concerns every mail: the line, the server, the account.
-type hold struct {
-	kind    kind
-	count   int       // failures of that kind in a row; 0: no hold
-	until   time.Time // monotonic
-	problem string
-	mail    string // that failed once the server was ready for it; "": the connection did
-}
 
 // next returns the mail to send now, or "" and how long there is nothing to do.
 func (o *Outbox) next() (id string, wait time.Duration) {
@@ -27,13 +19,21 @@ func (o *Outbox) next() (id string, wait time.Duration) {
 	now := time.Now()
 	wait = idle
 	var best *entry
+	afford := map[int]time.Duration{} // by the number of recipients
 	for _, e := range o.mails {
 		if e.Mail.Count(event.Pending) == 0 {
 			continue
 		}
 		ready := e.next
-		if o.hold.count > 0 && !e.urgent {
-			ready = later(ready, o.hold.until)
+		if !e.urgent {
+			if o.hold.count > 0 {
+				ready = later(ready, o.hold.until)
+			}
+			n := e.Mail.Count(event.Pending)
+			if _, known := afford[n]; !known {
+				afford[n] = o.affordable(n)
+			}
+			ready = later(ready, now.Add(afford[n]))
 		}
 		if d := ready.Sub(now); d > 0 {
 			wait = min(wait, d)
@@ -50,13 +50,16 @@ func (o *Outbox) next() (id string, wait time.Duration) {
 }
 
 // before orders what is ready: what a person waits for, then what has failed
-// least, so that no mail keeps the others from their turn, then the newest.
+// least, so that no mail keeps the others from their turn, then triggers before
+// the box's own state, then the newest.
 func before(a, b *entry) bool {
 	switch {
 	case a.urgent != b.urgent:
 		return a.urgent
-	case a.failed != b.failed:
-		return a.failed < b.failed
+	case a.Failed != b.Failed:
+		return a.Failed < b.Failed
+	case (a.Mail.Kind == event.State) != (b.Mail.Kind == event.State):
+		return b.Mail.Kind == event.State
 	case !a.Mail.At.Equal(b.Mail.At):
 		return a.Mail.At.After(b.Mail.At)
 	}
@@ -104,6 +107,11 @@ func (t timeouts) retry(k kind) []time.Duration {
 func backOff(table []time.Duration, n int) time.Duration {
 	d := table[min(n, len(table)-1)]
 	return d*4/5 + rand.N(d*2/5+1)
+}
+
+// longest is the longest wait there is.
+func (t timeouts) longest() time.Duration {
+	return slices.Max(slices.Concat(t.networkRetry, t.slowRetry, t.account))
 }
 
 func later(a, b time.Time) time.Time {

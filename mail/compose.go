@@ -22,41 +22,71 @@ import (
 var ErrNotConfigured = errors.New("mail is not configured: it needs a server, a reply address and a destination")
 
 const (
-	summaryImages = 4        // images in a summary; other mails have one
+	summaryImages = 9        // thumbnails in a summary or digest; other mails have one image
 	imageBytes    = 14 << 20 // images of one mail together: 20 MB once they are base64
 )
 
+// letterhead is what a mail shows of the configuration. It is kept with the mail,
+// so that it can be rendered again, smaller, whatever the configuration is then.
+type letterhead struct {
+	Site         string   `json:"site,omitempty"`
+	Zone         string   `json:"zone,omitempty"` // of every stamp; empty: each time's own
+	ReplyAddress string   `json:"reply_address"`
+	Destinations []string `json:"destinations"`
+	Subject      string   `json:"subject"`
+	DSTMark      bool     `json:"dst_mark,omitempty"`
+}
+
+func letterheadOf(c config.Config, zone *time.Location) letterhead {
+	h := letterhead{Site: c.Site.Name, ReplyAddress: c.Mail.ReplyAddress,
+		Destinations: c.Mail.Destinations, Subject: c.Mail.Subject, DSTMark: c.Mail.DSTMark}
+	if zone != nil {
+		h.Zone = zone.String()
+	}
+	return h
+}
+
 // form is what a notice is rendered with.
 type form struct {
-	config  config.Config
-	zone    *time.Location // of every stamp; nil: each time's own
-	version string
-	now     time.Time // for Date
+	letterhead
+	version   string
+	date      time.Time
+	messageID string // empty: a new one
+	note      string // one more sentence for the text
+}
+
+// in is t in the letterhead's zone.
+func (h letterhead) in(t time.Time) time.Time {
+	if h.Zone != "" {
+		if zone, err := time.LoadLocation(h.Zone); err == nil {
+			return t.In(zone)
+		}
+	}
+	return t
 }
 
 // letter is a rendered mail with its envelope.
 type letter struct {
 	subject    string
-	messageID  string   // with its angle brackets
-	from       string   // envelope form: the domain as A-labels
-	recipients []string // as configured
-	envelope   []string // recipients in envelope form
-	utf8       bool     // the header needs SMTPUTF8 (RFC 6531)
-	bytes      []byte   // CRLF, no line over 998 octets
+	messageID  string        // with its angle brackets
+	from       string        // envelope form: the domain as A-labels
+	recipients []string      // as configured
+	envelope   []string      // recipients in envelope form
+	utf8       bool          // the header needs SMTPUTF8 (RFC 6531)
+	images     []event.Image // those that are in it
+	bytes      []byte        // CRLF, no line over 998 octets
 }
 
 // compose renders n. It has no effect beyond its result.
 func compose(n event.Notice, f form) (letter, error) {
-	if !config.MailConfigured(f.config) {
+	if len(f.Destinations) == 0 {
 		return letter{}, ErrNotConfigured
 	}
-	if f.zone != nil {
-		n.At, f.now = n.At.In(f.zone), f.now.In(f.zone)
-	}
-	l := letter{recipients: f.config.Mail.Destinations}
+	n.At, f.date = f.in(n.At), f.in(f.date)
+	l := letter{recipients: f.Destinations}
 	var err error
 	var fromUTF8 bool
-	if l.from, fromUTF8, err = envelopeAddress(f.config.Mail.ReplyAddress); err != nil {
+	if l.from, fromUTF8, err = envelopeAddress(f.ReplyAddress); err != nil {
 		return letter{}, err
 	}
 	var to []string
@@ -77,9 +107,11 @@ func compose(n event.Notice, f form) (letter, error) {
 		to = []string{"<" + l.envelope[0] + ">"}
 	}
 	domain := l.from[strings.LastIndexByte(l.from, '@')+1:]
-	unique := rand.Text()[:16]
-	l.messageID = "<" + n.ID + "." + strings.ToLower(unique) + "@" + domain + ">"
-	l.subject = Subject(f.config.Mail, n.At)
+	unique := strings.ToLower(rand.Text()[:16])
+	if l.messageID = f.messageID; l.messageID == "" {
+		l.messageID = "<" + n.ID + "." + unique + "@" + domain + ">"
+	}
+	l.subject = f.subject(n)
 
 	m := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
 	m.SetGenHeader(gomail.HeaderSubject, encodeSubject(l.subject))
@@ -88,7 +120,7 @@ func compose(n event.Notice, f form) (letter, error) {
 	m.SetGenHeaderPreformatted("From", "<"+l.from+">")
 	m.SetGenHeaderPreformatted("To", strings.Join(to, ",\r\n "))
 	m.SetGenHeader(gomail.HeaderMessageID, l.messageID)
-	m.SetDateWithValue(f.now)
+	m.SetDateWithValue(f.date)
 	m.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834
 	m.SetGenHeader(gomail.HeaderUserAgent, "Watchpost/"+headerWord(f.version))
 	if n.Event != "" {
@@ -98,9 +130,10 @@ func compose(n event.Notice, f form) (letter, error) {
 		m.SetGenHeaderPreformatted("X-Watchpost-Firings", firingList(n.Seqs))
 	}
 
-	images := chooseImages(n)
+	l.images = chooseImages(n)
+	images := l.images
 	p := describe(n, f, images)
-	cid := func(i int) string { return fmt.Sprintf("image%d.%s@watchpost", i+1, strings.ToLower(unique)) }
+	cid := func(i int) string { return fmt.Sprintf("image%d.%s@watchpost", i+1, unique) }
 	m.SetBodyString(gomail.TypeTextPlain, p.text())
 	m.AddAlternativeString(gomail.TypeTextHTML, p.html(cid))
 	for i, im := range images {
@@ -133,11 +166,20 @@ func envelopeAddress(addr string) (ascii string, needsUTF8 bool, err error) {
 	return ascii, needsUTF8, nil
 }
 
-// Subject returns the subject of a mail for a trigger at the moment at, which is
-// in the configured zone: the configured subject, a colon and the stamp
-// (CameraNotification:20090618173020500).
-func Subject(c config.Mail, at time.Time) string {
-	return oneLine(c.Subject) + ":" + config.Stamp(at, c.DSTMark)
+// subject is the configured subject, a colon and the stamp of the trigger's moment
+// (CameraNotification:20090618173020500). A state mail's says in it what it is,
+// within the same limit: it is no trigger's notification, and should be told from one.
+func (f form) subject(n event.Notice) string {
+	s := oneLine(f.Subject)
+	if n.Kind == event.State && n.Title != "" {
+		word := " - " + plainText(n.Title)
+		for s != "" && config.SubjectCount(s)+config.SubjectCount(word) > config.SubjectClusters {
+			r := []rune(s)
+			s = strings.TrimSpace(string(r[:len(r)-1]))
+		}
+		s = strings.TrimPrefix(s+word, " - ")
+	}
+	return s + ":" + config.Stamp(n.At, f.DSTMark)
 }
 
 // encodeSubject leaves printable ASCII as it is, one line, and makes RFC 2047
@@ -211,7 +253,7 @@ func headerWord(s string) string {
 // chooseImages takes the best images that fit.
 func chooseImages(n event.Notice) []event.Image {
 	limit := 1
-	if n.Kind == event.Summary {
+	if n.Kind == event.Summary || n.Kind == event.Digest {
 		limit = summaryImages
 	}
 	var out []event.Image

@@ -143,7 +143,7 @@ func TestComposeAlarm(t *testing.T) {
 	at := time.Date(2026, 11, 23, 19, 51, 7, 512_900_000, time.UTC)
 	c := testConfig()
 	c.Mail.Destinations = []string{"guard@example.test", "ops@exämple.de", "x@[IPv6:2001:db8::1]"}
-	l, err := compose(alarm("alarm-7", at), form{config: c, zone: zone, version: "1.2", now: at})
+	l, err := compose(alarm("alarm-7", at), form{letterhead: letterheadOf(c, zone), version: "1.2", date: at})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,7 +199,7 @@ func TestComposeSummary(t *testing.T) {
 	for range 9 {
 		n.Images = append(n.Images, event.Image{At: at, JPEG: tiny})
 	}
-	l, err := compose(n, form{config: testConfig(), zone: time.UTC, now: at})
+	l, err := compose(n, form{letterhead: letterheadOf(testConfig(), time.UTC), date: at})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -246,7 +246,7 @@ func TestSubject(t *testing.T) {
 	} {
 		cfg := testConfig()
 		cfg.Mail.Subject, cfg.Mail.DSTMark = c.subject, c.mark
-		l, err := compose(alarm("a-1", c.at), form{config: cfg, zone: zone, now: c.at})
+		l, err := compose(alarm("a-1", c.at), form{letterhead: letterheadOf(cfg, zone), date: c.at})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -277,7 +277,7 @@ func TestSubjectOfATimeFromJSON(t *testing.T) {
 	}
 	c := testConfig()
 	c.Mail.DSTMark = true
-	l, err := compose(alarm("a-1", at), form{config: c, zone: zone, now: at})
+	l, err := compose(alarm("a-1", at), form{letterhead: letterheadOf(c, zone), date: at})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -288,7 +288,6 @@ func TestSubjectOfATimeFromJSON(t *testing.T) {
 
 func TestComposeNeedsAConfiguration(t *testing.T) {
 	for name, change := range map[string]func(*config.Config){
-		"no server":       func(c *config.Config) { c.SMTP.Server = "" },
 		"no reply":        func(c *config.Config) { c.Mail.ReplyAddress = "" },
 		"no destination":  func(c *config.Config) { c.Mail.Destinations = nil },
 		"bad reply":       func(c *config.Config) { c.Mail.ReplyAddress = "nobody" },
@@ -296,7 +295,7 @@ func TestComposeNeedsAConfiguration(t *testing.T) {
 	} {
 		c := testConfig()
 		change(&c)
-		if _, err := compose(alarm("a-1", time.Now()), form{config: c}); err == nil {
+		if _, err := compose(alarm("a-1", time.Now()), form{letterhead: letterheadOf(c, nil)}); err == nil {
 			t.Errorf("%s: composed", name)
 		}
 	}
@@ -305,7 +304,7 @@ func TestComposeNeedsAConfiguration(t *testing.T) {
 func TestUTF8LocalParts(t *testing.T) {
 	c := testConfig()
 	c.Mail.Destinations = []string{"wächter@example.test", "guard@example.test"}
-	l, err := compose(alarm("a-1", time.Now()), form{config: c})
+	l, err := compose(alarm("a-1", time.Now()), form{letterhead: letterheadOf(c, nil)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -314,7 +313,7 @@ func TestUTF8LocalParts(t *testing.T) {
 		t.Errorf("utf8 %v, envelope %q", l.utf8, l.envelope)
 	}
 	c.Mail.Destinations = c.Mail.Destinations[:1]
-	if l, err = compose(alarm("a-1", time.Now()), form{config: c}); err != nil || !l.utf8 {
+	if l, err = compose(alarm("a-1", time.Now()), form{letterhead: letterheadOf(c, nil)}); err != nil || !l.utf8 {
 		t.Errorf("alone: utf8 %v, %v", l.utf8, err)
 	}
 }
@@ -325,7 +324,7 @@ func TestPythonReadsIt(t *testing.T) {
 	c := testConfig()
 	c.Mail.Subject = "Tür " + strings.Repeat("ü", 30)
 	c.Site.Name = "Tor „3“"
-	l, err := compose(alarm("a-1", time.Date(2026, 11, 23, 20, 51, 7, 0, time.UTC)), form{config: c, zone: time.UTC, now: time.Now()})
+	l, err := compose(alarm("a-1", time.Date(2026, 11, 23, 20, 51, 7, 0, time.UTC)), form{letterhead: letterheadOf(c, time.UTC), date: time.Now()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -369,7 +368,7 @@ func FuzzCompose(f *testing.F) {
 		c.Mail.Subject, c.Site.Name, c.Mail.ReplyAddress, c.Mail.DSTMark = subject, site, from, ns%2 == 0
 		n := alarm("a-1", time.Unix(0, ns).UTC())
 		n.Notes, n.Firings[0].Trigger, n.Event = []string{note}, trigger, note
-		l, err := compose(n, form{config: c, version: site, now: n.At})
+		l, err := compose(n, form{letterhead: letterheadOf(c, nil), version: site, date: n.At})
 		if err != nil {
 			return // the address
 		}

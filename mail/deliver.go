@@ -2,8 +2,9 @@ package mail
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"os"
-	"slices"
 	"time"
 
 	"watchpost/engine/event"
@@ -66,10 +67,11 @@ func (o *Outbox) deliver(ctx context.Context, a *attempt, s *session, id string,
 		return nil
 	}
 	defer o.release(a)
+	defer o.spool.sending("")
 	results := outcomes{}
 	var due []int
 	needsUTF8 := r.UTF8
-	offersUTF8, _ := s.client.Extension("SMTPUTF8")
+	offersUTF8, _ := s.extension("SMTPUTF8")
 	for i, rc := range r.Mail.Recipients {
 		if rc.State != event.Pending {
 			continue
@@ -87,58 +89,132 @@ func (o *Outbox) deliver(ctx context.Context, a *attempt, s *session, id string,
 		}
 		return nil
 	}
-	f := s.mail(r.From, needsUTF8)
-	var accepted []int
-	if f == nil {
-		for _, i := range due {
-			if f = s.rcpt(r.Envelope[i]); f == nil {
-				accepted = append(accepted, i)
-				continue
-			}
-			if f.fatal() {
-				break
-			}
-			results.refuse(i, f)
-		}
-		if f == nil || !f.fatal() {
-			if len(accepted) == 0 {
-				o.settle(id, revision, results, f)
-				return f
-			}
-			var reply string
-			if reply, f = o.send(s, r); f == nil {
-				for _, i := range accepted {
-					results.add(i, event.Delivered, "250 "+reply)
-				}
-				o.settle(id, revision, results, nil)
-				return nil
-			}
-			due = accepted
+	if limit := s.maxSize(); limit > 0 && r.Mail.Bytes > limit {
+		if smaller, ok := o.fit(id, limit); ok {
+			r = smaller
 		}
 	}
-	if ctx.Err() != nil && f.code == 0 && len(results) == 0 {
+	f := o.transact(s, r, due, needsUTF8, results)
+	for f != nil && tooLarge(f) { // what it takes, it did not say
+		smaller, ok := o.fit(id, r.Mail.Bytes*2/3)
+		if !ok || !s.reset() {
+			break
+		}
+		r = smaller
+		clear(results)
+		f = o.transact(s, r, due, needsUTF8, results)
+	}
+	if f != nil && errors.Is(f.err, errDamagedSpool) {
+		o.damaged(id, f)
+		return f
+	}
+	if ctx.Err() != nil && f != nil && f.code == 0 && len(results) == 0 {
 		return f // stopped: the next start tries again
-	}
-	if !f.fatal() {
-		for _, i := range due {
-			results.refuse(i, f)
-		}
 	}
 	o.settle(id, revision, results, f)
 	return f
 }
 
-// send streams the mail's file.
+// transact is one transaction for the recipients due; it notes their outcomes in
+// results.
+func (o *Outbox) transact(s *session, r record, due []int, utf8 bool, results outcomes) *fault {
+	to := make([]string, len(due))
+	for n, i := range due {
+		to[n] = r.Envelope[i]
+	}
+	refused, f := s.begin(r.From, to, utf8, r.Mail.Bytes)
+	if f != nil && f.fatal() {
+		for n, i := range due { // those judged before the end of the connection
+			if refused[n] != nil && !refused[n].fatal() {
+				results.refuse(i, refused[n])
+			}
+		}
+		return f
+	}
+	var accepted []int
+	for n, i := range due {
+		if refused[n] == nil {
+			accepted = append(accepted, i)
+			continue
+		}
+		results.refuse(i, refused[n])
+		f = refused[n]
+	}
+	if len(accepted) == 0 {
+		return f
+	}
+	reply, f := o.send(s, r)
+	for _, i := range accepted {
+		switch {
+		case f == nil:
+			results.add(i, event.Delivered, "250 "+reply)
+		case !f.fatal():
+			results.refuse(i, f)
+		}
+	}
+	return f
+}
+
+// send streams the mail's file and tells how far it is, at most twice a second.
 func (o *Outbox) send(s *session, r record) (string, *fault) {
-	file, err := os.Open(o.spool.queue(r.Mail.ID + ".eml"))
+	id := r.Mail.ID
+	file, err := os.Open(o.spool.queue(id + ".eml"))
 	if err != nil {
 		f := newFault("data", "", err)
 		f.kind = local
+		if errors.Is(err, os.ErrNotExist) {
+			f.err = fmt.Errorf("%w: %w", errDamagedSpool, err)
+		}
 		s.report(failed(f, time.Now()))
 		return "", f
 	}
 	defer file.Close()
-	return s.data(file, r.SHA256)
+	o.spool.sending(id)
+	o.mark(id, true)
+	var told time.Time
+	reply, f := s.data(file, r.SHA256, func(sent int64) {
+		if now := time.Now(); o.options.Listener != nil && now.Sub(told) >= tellEvery {
+			told = now
+			o.options.Listener.MailSent(event.MailSent{Mail: id, Sent: sent, Of: r.Mail.Bytes})
+		}
+	})
+	if f == nil || f.code >= 400 || f.kind == local { // else the server may have it
+		o.mark(id, false)
+	}
+	return reply, f
+}
+
+// tellEvery is how often progress is told at most.
+const tellEvery = 500 * time.Millisecond
+
+// mark notes whether a server may have the mail.
+func (o *Outbox) mark(id string, handed bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if e := o.mails[id]; e != nil {
+		e.handed = handed
+	}
+}
+
+// fit makes a mail small enough for a server that takes limit bytes, and returns
+// what is to be sent then; ok is false where it is as small as it gets.
+func (o *Outbox) fit(id string, limit int64) (r record, ok bool) {
+	o.disk.Lock()
+	defer o.disk.Unlock()
+	o.mu.Lock()
+	e := o.mails[id]
+	o.mu.Unlock()
+	if e == nil {
+		return record{}, false
+	}
+	ok, err := o.smaller(e, limit, "Its images were made smaller or left out: the mail server takes no larger mail.")
+	if err != nil {
+		o.options.Log.Warn("mail spool", "problem", "mail "+id+" could not be made smaller: "+err.Error())
+		return record{}, false
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return e.record.clone(), ok
 }
 
 // settle records an attempt with which the server was ready for the mail: on the
@@ -148,6 +224,13 @@ func (o *Outbox) settle(id string, revision int, results outcomes, f *fault) {
 	if f != nil {
 		k = f.kind
 	}
+	delivered := 0
+	for _, r := range results {
+		if r.State == event.Delivered {
+			delivered++
+		}
+	}
+	o.spend(delivered)
 	o.mu.Lock()
 	switch k {
 	case network, busy, account:
@@ -159,25 +242,25 @@ func (o *Outbox) settle(id string, revision int, results outcomes, f *fault) {
 	}
 	var next time.Time
 	if e := o.mails[id]; e != nil && revision == o.setup.revision { // a new configuration tries at once
-		next = time.Now().Add(backOff(o.times.retry(k), e.failed))
+		next = time.Now().Add(backOff(o.times.retry(k), e.Failed))
 	}
 	o.mu.Unlock()
-	err := o.change(id, func(m *event.Mail) bool {
-		results.apply(m)
-		tried(m, f)
-		if m.Count(event.Pending) > 0 {
-			m.NextTry = wall(next)
+	o.keepHold()
+	err := o.change(id, func(r *record) bool {
+		results.apply(&r.Mail)
+		tried(&r.Mail, f)
+		r.Next = nil
+		if r.Mail.Count(event.Pending) > 0 && !next.IsZero() {
+			r.Failed++
+			r.Next, r.Mail.NextTry = o.uptime.keep(next), wall(next)
 		}
 		return true
 	}, func(e *entry) {
+		e.line = k == network
 		if e.urgent && !o.now.urgent { // a Retry came meanwhile
 			return
 		}
-		e.urgent = false
-		if revision == o.setup.revision && e.Mail.Count(event.Pending) > 0 {
-			e.next = next
-			e.failed++
-		}
+		e.urgent, e.next = false, next
 	})
 	if err != nil {
 		o.unsaved(id, results, err)
@@ -221,9 +304,10 @@ func (o *Outbox) postpone(id string, revision int, f *fault) {
 	}
 	until := o.hold.until
 	o.mu.Unlock()
-	err := o.change(id, func(m *event.Mail) bool {
-		tried(m, f)
-		m.NextTry = wall(until)
+	o.keepHold()
+	err := o.change(id, func(r *record) bool {
+		tried(&r.Mail, f)
+		r.Mail.NextTry = wall(until)
 		return true
 	}, func(e *entry) { e.urgent = false })
 	if err != nil {
@@ -235,17 +319,40 @@ func (o *Outbox) postpone(id string, revision int, f *fault) {
 // unsaved is for an outcome that could not be written: it is kept and written
 // later, and the mail is not sent again before that.
 func (o *Outbox) unsaved(id string, results outcomes, err error) {
-	text := "The state of mail " + id + " could not be written: " + sanitise(err.Error()) + ". Check the disk."
-	o.options.Log.Error("mail spool", "problem", text)
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if e := o.mails[id]; e != nil {
 		e.unsaved, e.urgent = results, false
 		e.next = time.Now().Add(o.times.slowRetry[0])
 	}
-	const kept = 20
-	if !slices.Contains(o.problems, text) && len(o.problems) < kept {
-		o.problems = append(o.problems, text)
+	o.problem("The state of mail " + id + " could not be written: " + sanitise(err.Error()) + ". Check the disk.")
+}
+
+// damaged sets a mail aside whose file is not what was written. Whoever submitted
+// it hears of it, and can do so again.
+func (o *Outbox) damaged(id string, f *fault) {
+	o.disk.Lock()
+	defer o.disk.Unlock()
+	o.mu.Lock()
+	e := o.mails[id]
+	o.mu.Unlock()
+	if e == nil {
+		return
+	}
+	text, err := o.spool.quarantine(id, f.err)
+	if err != nil {
+		text = err.Error()
+	}
+	o.mu.Lock()
+	o.problem(text)
+	if err == nil {
+		o.forget(id)
+	}
+	o.mu.Unlock()
+	if err == nil {
+		m := cloneMail(e.Mail)
+		m.Damaged = true
+		o.announce(m)
 	}
 }
 
@@ -260,7 +367,7 @@ func (o *Outbox) saveLate(id string) bool {
 	if len(late) == 0 {
 		return false
 	}
-	err := o.change(id, func(m *event.Mail) bool { tried(m, nil); return true }, nil)
+	err := o.change(id, func(r *record) bool { tried(&r.Mail, nil); return true }, nil)
 	if err != nil {
 		o.unsaved(id, late, err)
 	}
@@ -274,4 +381,14 @@ func isASCII(s string) bool {
 		}
 	}
 	return true
+}
+
+// tooLarge reports that a server refused a mail for its size: 552 is RFC 5321's
+// and RFC 1870's code, which some also use for a full mailbox.
+func tooLarge(f *fault) bool {
+	if f.step != "mail" && f.step != "data" {
+		return false
+	}
+	return f.code >= 500 && says(f.text, "5.3.4|message size|too big|too large|size exceed") ||
+		f.code == 552 && !says(f.text, "5.2.2|quota|mailbox full|mailbox is full")
 }

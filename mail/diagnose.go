@@ -2,6 +2,13 @@ package mail
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
 	"time"
 
 	"watchpost/engine/config"
@@ -11,7 +18,9 @@ import (
 // Diagnose walks a delivery up to RCPT with the given settings, which need not
 // be those in force, and takes it back; nothing is sent. It reports whether a
 // mail could have gone to every destination. An address that does not connect
-// is shown as such, and is no failure where another one does.
+// is shown as such, and is no failure where another one does. It also shows what
+// only a person wants to know: each certificate, what the server offers, and,
+// where a server says nothing, whether it speaks TLS instead.
 func (o *Outbox) Diagnose(ctx context.Context, c config.Config, secrets config.Secrets, step func(event.Step)) bool {
 	return diagnose(ctx, c, secrets, o.options.Host, o.times, step)
 }
@@ -42,29 +51,69 @@ func diagnose(ctx context.Context, c config.Config, secrets config.Secrets, host
 		}
 		to, needs = append(to, a), needs || needsUTF8
 	}
-	t.greeting = t.firstGreeting
-	s, f := open(ctx, setup{config: c, secrets: secrets}, host, t, step)
+	t.greeting, t.command, t.data = t.firstGreeting, t.firstGreeting, t.firstGreeting
+	s, f := (&session{ctx: ctx, times: t, report: step, thorough: true}).open(setup{config: c, secrets: secrets}, host)
 	if f != nil {
 		return false
 	}
 	defer s.close()
-	if f := s.mail(from, needs); f != nil {
-		if !f.fatal() {
-			s.quit()
-		}
-		return false
-	}
-	ok := true
-	for _, a := range to {
-		if f := s.rcpt(a); f != nil {
-			ok = false
-			if f.fatal() {
-				return false
-			}
-		}
-	}
-	if s.reset() {
+	faults, f := s.begin(from, to, needs, 0)
+	if ctx.Err() == nil && (f == nil || !f.fatal()) && s.reset() {
 		s.quit()
 	}
-	return ok
+	return f == nil && !slices.ContainsFunc(faults, func(f *fault) bool { return f != nil })
+}
+
+// certificates shows the chain that a handshake brought, refused or not.
+func (s *session) certificates(err error, state tls.ConnectionState, target string) {
+	if !s.thorough {
+		return
+	}
+	chain := state.PeerCertificates
+	if refused := (*tls.CertificateVerificationError)(nil); errors.As(err, &refused) {
+		chain = refused.UnverifiedCertificates
+	}
+	const shown = 5
+	for i, c := range chain[:min(len(chain), shown)] {
+		s.report(passed("tls", target, time.Now(), 0, describeCertificate(c),
+			fmt.Sprintf("certificate %d of %d: %s", i+1, len(chain), validity(c, time.Now()))))
+	}
+}
+
+// describeCertificate is who it is for and by, and the pin of its key.
+func describeCertificate(c *x509.Certificate) string {
+	text := "pin " + pinOf(c) + ", for " + c.Subject.String() // the pin first: the end may be cut off
+	if names := names(c.DNSNames, c.IPAddresses); len(names) > 0 {
+		text += " (" + strings.Join(names, " ") + ")"
+	}
+	return fmt.Sprintf("%s, by %s, from %s until %s", text, c.Issuer, c.NotBefore.Format(time.DateOnly), c.NotAfter.Format(time.DateOnly))
+}
+
+// validity compares a certificate's dates with the box's clock.
+func validity(c *x509.Certificate, now time.Time) string {
+	switch day := 24 * time.Hour; {
+	case now.Before(c.NotBefore):
+		return "begins on " + c.NotBefore.Format(time.DateOnly) + ", after this box's clock (" + now.Format(time.DateOnly) + "): is the clock right?"
+	case now.After(c.NotAfter):
+		return "expired on " + c.NotAfter.Format(time.DateOnly) + " by this box's clock (" + now.Format(time.DateOnly) + ")"
+	default:
+		return fmt.Sprintf("good for another %d days", int(c.NotAfter.Sub(now)/day))
+	}
+}
+
+// speaksTLS asks a server that did not greet in clear whether it waits for a
+// ClientHello, on a connection of its own, with nothing said but that.
+func (s *session) speaksTLS(greeting error, target string) bool {
+	if s.ctx.Err() != nil || !isNetwork(greeting) {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(s.ctx, min(s.times.connect, s.times.handshake))
+	defer cancel()
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", target)
+	if err != nil {
+		return false
+	}
+	defer conn.Close()
+	err = tls.Client(conn, &tls.Config{InsecureSkipVerify: true}).HandshakeContext(ctx) // nothing is sent, so nothing is trusted
+	return err == nil || strings.Contains(err.Error(), "remote error: tls:")
 }

@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
+	"strings"
+	"syscall"
 	"time"
 
 	"watchpost/engine/config"
@@ -16,6 +18,7 @@ import (
 // timeouts bound each phase (RFC 5321 §4.5.3.2); each covers the whole reply.
 type timeouts struct {
 	lookup, connect, handshake       time.Duration
+	stagger                          time.Duration // from one address's attempt to the next (RFC 8305 §5)
 	greeting, command, data, dot     time.Duration
 	firstGreeting                    time.Duration // where a person waits, or nothing is known of the server yet
 	block                            time.Duration // one write of the mail's text
@@ -25,7 +28,7 @@ type timeouts struct {
 }
 
 var defaultTimeouts = timeouts{
-	lookup: 10 * time.Second, connect: 8 * time.Second, handshake: 30 * time.Second,
+	lookup: 10 * time.Second, connect: 8 * time.Second, handshake: 30 * time.Second, stagger: 300 * time.Millisecond,
 	greeting: 5 * time.Minute, firstGreeting: 30 * time.Second, command: 5 * time.Minute, data: 2 * time.Minute, dot: 10 * time.Minute,
 	block: 3 * time.Minute, stop: 10 * time.Second, quit: 5 * time.Second,
 	networkRetry: []time.Duration{5 * time.Second, 15 * time.Second, 30 * time.Second, time.Minute,
@@ -44,7 +47,8 @@ var errReplyTooLong = errors.New("the reply is longer than 64 KiB")
 // line is a connection with a bound on what one reply may hold. It lies under TLS.
 type line struct {
 	net.Conn
-	left int // bytes that may still be read before the next phase
+	left  int  // bytes that may still be read before the next phase
+	exact bool // nothing may be read ahead
 }
 
 // phase begins a step of the dialogue: it must be over within d.
@@ -53,45 +57,178 @@ func (l *line) phase(d time.Duration) {
 	l.SetDeadline(time.Now().Add(d))
 }
 
+// Read gives one byte at a time after a STARTTLS in clear, so that what somebody
+// appends to the reply to it comes to the handshake, which fails, and never to
+// the dialogue. (The same bytes under TLS are other bytes here.)
 func (l *line) Read(p []byte) (int, error) {
 	if l.left <= 0 {
 		return 0, errReplyTooLong
 	}
-	n, err := l.Conn.Read(p[:min(len(p), l.left)])
+	room := l.left
+	if l.exact {
+		room = 1
+	}
+	n, err := l.Conn.Read(p[:min(len(p), room)])
 	l.left -= n
 	return n, err
 }
 
-// dial looks the server up and connects to the first address that answers,
-// with both families tried. Each attempt is reported.
-func dial(ctx context.Context, c config.SMTP, t timeouts, report func(event.Step)) (*line, *fault) {
+func (l *line) Write(p []byte) (int, error) {
+	l.exact = string(p) == "STARTTLS\r\n"
+	return l.Conn.Write(p)
+}
+
+// dial looks the server up and connects. Each attempt is reported.
+func dial(ctx context.Context, c config.SMTP, t timeouts, every bool, report func(event.Step)) (*line, *fault) {
 	host := config.HostForDial(c.Server)
 	addrs, f := lookup(ctx, host, t, report)
 	if f != nil {
 		return nil, f
 	}
-	var last *fault
+	targets := make([]string, len(addrs))
 	for i, a := range addrs {
-		target := net.JoinHostPort(a.String(), strconv.Itoa(c.Port))
+		targets[i] = net.JoinHostPort(a.String(), strconv.Itoa(c.Port))
+	}
+	conn, f := net.Conn(nil), (*fault)(nil)
+	if every {
+		conn, f = dialEvery(ctx, host, targets, t, report)
+	} else {
+		conn, f = dialFirst(ctx, targets, t, report)
+	}
+	if conn == nil {
+		return nil, f
+	}
+	return &line{Conn: conn, left: maxReply}, nil
+}
+
+const another = "Nothing yet: another address is tried."
+
+// dialFirst is Happy Eyeballs (RFC 8305 §5): the next address is tried a little
+// after the last one began, or at once when one fails; who connects first wins
+// and the others are closed. So a family that is broken costs no long wait. Its
+// goroutines have ended when it returns.
+func dialFirst(ctx context.Context, targets []string, t timeouts, report func(event.Step)) (winner net.Conn, last *fault) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	type result struct {
+		target string
+		began  time.Time
+		conn   net.Conn
+		err    error
+	}
+	results := make(chan result, len(targets))
+	next, running := 0, 0
+	start := func() {
+		r := result{target: targets[next], began: time.Now()}
+		next, running = next+1, running+1
+		go func() {
+			d := net.Dialer{Timeout: t.connect}
+			r.conn, r.err = d.DialContext(ctx, "tcp", r.target)
+			results <- r
+		}()
+	}
+	for start(); running > 0; {
+		var tick <-chan time.Time
+		if next < len(targets) {
+			tick = time.After(t.stagger)
+		}
+		select {
+		case <-tick:
+			start()
+		case r := <-results:
+			running--
+			switch {
+			case winner != nil:
+				if r.conn != nil {
+					r.conn.Close()
+				}
+				report(event.Step{Step: "tcp", Target: r.target, MS: ms(r.began), Verdict: "Not waited for: another address was quicker", Do: "Nothing."})
+			case r.err == nil:
+				winner = r.conn
+				report(passed("tcp", r.target, r.began, 0, "", "connected"))
+				cancel()
+				next = len(targets)
+			default:
+				f := newFault("tcp", r.target, r.err)
+				if last == nil || !noRoute(r.err) { // a family that this box does not have says little
+					last = f
+				}
+				if ctx.Err() != nil {
+					next = len(targets)
+				}
+				st := failed(f, r.began)
+				if next < len(targets) || running > 0 {
+					st.Do = another
+				}
+				report(st)
+				if next < len(targets) {
+					start()
+				}
+			}
+		}
+	}
+	return winner, last
+}
+
+// dialEvery tries every address to its end, one after the other, for a person who
+// wants to know. The first that connects is used.
+func dialEvery(ctx context.Context, host string, targets []string, t timeouts, report func(event.Step)) (used net.Conn, last *fault) {
+	var works, fails, refusals [2]int // IPv4, IPv6
+	began := time.Now()
+	for i, target := range targets {
+		family := 0
+		if strings.HasPrefix(target, "[") {
+			family = 1
+		}
 		began := time.Now()
 		d := net.Dialer{Timeout: t.connect}
 		conn, err := d.DialContext(ctx, "tcp", target)
-		if err == nil {
-			report(passed("tcp", target, began, 0, "", "connected"))
-			return &line{Conn: conn, left: maxReply}, nil
+		if err != nil {
+			f := newFault("tcp", target, err)
+			if last == nil || !noRoute(err) {
+				last = f
+			}
+			fails[family]++
+			if errors.Is(err, syscall.ECONNREFUSED) {
+				refusals[family]++
+			}
+			st := failed(f, began)
+			if i < len(targets)-1 {
+				st.Do = another
+			} else if used != nil {
+				st.Do = "Nothing: another address works."
+			}
+			report(st)
+			if ctx.Err() != nil {
+				break
+			}
+			continue
 		}
-		last = newFault("tcp", target, err)
-		st := failed(last, began)
-		if i < len(addrs)-1 {
-			st.Do = "Nothing yet: the next address is tried."
-		}
-		report(st)
-		if ctx.Err() != nil {
-			break
+		works[family]++
+		report(passed("tcp", target, began, 0, "", "connected"))
+		if used == nil {
+			used = conn
+		} else {
+			conn.Close()
 		}
 	}
-	return nil, last
+	switch {
+	case works[0] == 0 || works[1] > 0 || fails[1] == 0:
+	case refusals[1] == fails[1]:
+		report(event.Step{Step: "tcp", Target: host, MS: ms(began), Verdict: "The server takes no connections by IPv6, and IPv4 works", Do: "Nothing: mail goes by IPv4."})
+	default:
+		report(event.Step{Step: "tcp", Target: host, MS: ms(began), Verdict: "IPv6 broken: no IPv6 address of the server connects, IPv4 works",
+			Do: "Mail goes by IPv4. Have IPv6 repaired (router, provider), or switch it off on this box."})
+	}
+	return used, last
 }
+
+func noRoute(err error) bool {
+	return errors.Is(err, syscall.ENETUNREACH) || errors.Is(err, syscall.EHOSTUNREACH) || errors.Is(err, syscall.EADDRNOTAVAIL)
+}
+
+// lookupIP is replaced in tests: a name server that never answers cannot be had otherwise.
+var lookupIP = net.DefaultResolver.LookupNetIP
 
 // lookup returns the addresses of host, at most maxAddresses of each family,
 // the families by turns, in the resolver's order.
@@ -102,7 +239,7 @@ func lookup(ctx context.Context, host string, t timeouts, report func(event.Step
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, t.lookup)
 	defer cancel()
-	all, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	all, err := lookupIP(ctx, "ip", host)
 	if err == nil && len(all) == 0 {
 		err = &net.DNSError{Err: "no address", Name: host, IsNotFound: true}
 	}

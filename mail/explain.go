@@ -1,6 +1,7 @@
 package mail
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -36,6 +37,14 @@ func explain(f *fault) (verdict, do string) {
 // explainLocal is for what this program itself refuses.
 func explainLocal(f *fault) (verdict, do string) {
 	switch err := f.err; {
+	case errors.Is(err, errSpeaksTLS):
+		return "The server speaks TLS from the first byte on this port; in clear it says nothing", "Choose security tls for this port."
+	case errors.Is(err, errUnasked):
+		return "The server answers what it was not asked, so the connection was closed", "Check server and port; somebody may be in between (a portal, a filter)."
+	case errors.Is(err, errInjected):
+		return "What answered STARTTLS is not TLS, so nothing more was said", "Somebody may be in between (a portal, a filter): try another network, or port 465 with TLS."
+	case errors.Is(err, errBadAddress):
+		return "An address holds characters that cannot be sent", "Correct the reply address and the destinations."
 	case errors.Is(err, errNoStartTLS):
 		return "The server does not offer STARTTLS on this port, so nothing was sent in clear",
 			"Use port 465 with TLS or port 587; only for a relay in your own network without password choose security none."
@@ -76,16 +85,24 @@ func explainLookup(f *fault) (verdict, do string) {
 // explainTLS is for certificates and protocols that will not do; empty where err is none of these.
 func explainTLS(err error) (verdict, do string) {
 	var record tls.RecordHeaderError
+	var roots x509.SystemRootsError
 	var authority x509.UnknownAuthorityError
 	var name x509.HostnameError
 	var cert x509.CertificateInvalidError
 	switch {
+	case errors.As(err, &record) && string(record.RecordHeader[:]) == "HTTP/":
+		return portal, leavePortal
 	case errors.As(err, &record):
 		return "TLS was expected, but the server speaks plain SMTP first on this port", "Use port 465 for TLS, or choose security starttls for this port."
+	case errors.As(err, &roots):
+		return "This box has no list of authorities to check certificates against", "Install ca-certificates; a private server may be trusted by its CA file or pin."
+	case errors.As(err, &authority) && authority.Cert != nil && bytes.Equal(authority.Cert.RawIssuer, authority.Cert.RawSubject):
+		return "The server's certificate is self-signed: nobody vouches for it", "For a private server enter its pin or CA file; else somebody is in between (a hotel's or office's portal)."
 	case errors.As(err, &authority):
 		return "The server's certificate is of an authority that this box does not know", "For a private server enter its CA file or pin; else check the server's name: somebody may be in between (a hotel's or office's portal)."
 	case errors.As(err, &name):
-		return fmt.Sprintf("The server's certificate is for another name than %s", name.Host), "Enter the name that the provider gives for its mail server, not an alias or address."
+		return fmt.Sprintf("The server's certificate is for another name than %s", name.Host),
+			"Enter the name that the provider gives for its mail server, not an alias or address; if it is that, a captive portal (hotel, office) may answer in its place."
 	case errors.As(err, &cert):
 		if cert.Reason != x509.Expired {
 			return "The server's certificate cannot be used: " + sanitise(cert.Error()), "Tell the server's administrator; a private server may be trusted by its pin."
@@ -94,7 +111,7 @@ func explainTLS(err error) (verdict, do string) {
 			return "The server's certificate is not yet valid: this box's clock is wrong (" + time.Now().Format("2006-01-02") + ")", "Set the clock."
 		}
 		return "The server's certificate has expired", "Check this box's clock (" + time.Now().Format("2006-01-02") + "); if it is right, tell the server's administrator."
-	case err != nil && strings.Contains(err.Error(), "certificate required"):
+	case errors.Is(err, errClientCert):
 		return "The server wants a client certificate", "Such servers cannot be used; ask for another port."
 	case err != nil && (strings.Contains(err.Error(), "remote error: tls:") || strings.Contains(err.Error(), "protocol version")):
 		return "The server and this box agree on no TLS: 1.2 is the least", "The server is too old, or not a mail server; use another port or server."
@@ -119,13 +136,22 @@ func explainLine(f *fault) (verdict, do string) {
 			do = "Many providers block port 25: use 587 or 465."
 		}
 		return "The server does not answer on this port (timed out)", do
+	case f.step == "tls" && timeout:
+		return "The server does not answer to TLS on this port (timed out)", "If the port is 587 or 25, choose security starttls; else check server and port."
 	case f.step == "ehlo" && timeout:
 		return "The server took the connection and says nothing", "If the port is 465, choose security tls; else check server and port."
 	case timeout:
 		return "The server stopped answering (timed out)", "The mail is tried again by itself; check the line if it lasts."
+	case f.step == "ehlo" && strings.Contains(f.text, "HTTP/"):
+		return portal, leavePortal
+	case f.step == "ehlo" && (strings.Contains(f.text, `"+OK`) || strings.Contains(f.text, `"* OK`)): // as textproto quotes it
+		return "The server on this port is for fetching mail (POP3 or IMAP), not for sending", "Use the provider's outgoing server (SMTP) and its port: 587 or 465."
 	case f.step == "ehlo" && strings.HasPrefix(f.text, "not an SMTP reply"):
 		return "What answers on this port is not a mail server in plain SMTP", "If the port is 465, choose security tls; else check server and port."
 	case errors.Is(f.err, io.EOF), errors.Is(f.err, io.ErrUnexpectedEOF), errors.Is(f.err, syscall.ECONNRESET), errors.Is(f.err, syscall.EPIPE):
+		if f.step == "tls" {
+			return "The server closed the connection instead of starting TLS", "If the port is 587 or 25, choose security starttls; else the server may block this address."
+		}
 		if f.step == "ehlo" {
 			return "The server closed the connection without a greeting", "If the port is 465, choose security tls; else the server may block this address."
 		}
@@ -149,11 +175,13 @@ const (
 	mailed       = "mail|rcpt|data"
 	listed       = "The address from which this box sends, or its network's, is on a block list"
 	useProvider  = "Use the provider's submission port (587 or 465) with a login; or have the address taken off the list that the server names."
-	listNames    = "spamhaus|spamcop|barracudacentral|sorbs|uceprotect|dnsbl|blacklist|black list|blocklist|block list|blocked using|banned sending ip"
+	listNames    = "spamhaus|spamcop|barracudacentral|sorbs|uceprotect|dnsbl|blacklist|black list|blocklist|block list|blocked using|banned sending ip|5.7.708"
 	mailboxFull  = "The destination's mailbox is full"
 	notSender    = "The account may not send as this reply address"
 	ownAddress   = "Use the account's own address as reply address."
 	enterAccount = "Enter the account's user name and password."
+	portal       = "A web server answers on this port: a captive portal (hotel, office) is in between, or the port is wrong"
+	leavePortal  = "Accept the portal's terms in a browser on this network, or use another network; else check the port."
 )
 
 // replyWords knows what providers say; the first entry that matches wins. What
@@ -174,19 +202,26 @@ var replyWords = []replyWord{
 	{mailed, 0, "not owned by user", false, notSender, ownAddress},
 	{mailed, 0, "sender address rejected", false, "The server refused the reply address as sender", "Use the address that the provider issued for this account."},
 	{mailed, 0, "5.7.25|cannot find your hostname|cannot find your reverse|ptr record|reverse dns", false, "The server takes no mail from an address without a name (reverse DNS)", "Use the provider's submission port (587 or 465) with a login."},
+	{mailed, 0, "helo command rejected|invalid helo|bad helo", true, "The server does not take the name by which this box introduces itself", "Use the provider's submission port (587 or 465) with a login, or give the box a full host name."},
 	{mailed, 0, "client host rejected", true, "The server refuses the address from which this box sends", "Use the provider's submission port (587 or 465) with a login."},
 	{mailed, 0, "5.7.26|5.7.515|dmarc", false, "The domain of the reply address does not vouch for this server (SPF, DKIM, DMARC)", "Use the server and login of the reply address's own provider."},
 	{mailed, 0, "4.2.2|5.2.2|mailbox full|mailbox is full|over quota|overquota", false, mailboxFull, "Tell its owner."},
 	{mailed, 0, "5.3.4|message size|too large|too big", false, "The mail is too large for the server", "Choose fewer or smaller images."},
 	{mailed, 4, "4.5.3|too many recipients", false, "The server takes no more destinations at a time", "Nothing: the others get the mail on the next attempt."},
+	{"rcpt|data", 550, "5.4.1", false, "The destination's mailbox is not known (Microsoft)", "Check the spelling of the destination."},
+	{"rcpt|data", 0, "5.1.2|domain not found|host unknown", false, "The destination's domain does not exist", "Check the spelling of the destination after the @."},
 	{"rcpt|data", 0, "5.1.1|user unknown|unknown user|no such user|not listed", false, "The destination's mailbox is not known", "Check the spelling of the destination."},
 	{mailed, 0, "spam|unsolicited", false, "The server takes the mail for spam", "Use the provider's own address as reply address, and its server."},
 	{mailed, 0, "relay", false, "The server does not pass mail on to this destination (relaying denied)", "Enter user name and password, or use the server of the destination's provider."},
 	{"ehlo|" + mailed, 0, "blocked|listed", false, listed, useProvider},
 	{mailed, 0, "quota", false, "A quota is reached", "Wait, or send fewer notifications; the server's words say which."},
 
+	{"auth", 0, "account disabled|account is disabled|account suspended|account has been suspended|account locked|account is locked", false, "The provider has locked the account", "Sign in at its web page; it says why."},
+	{"auth", 432, "", false, "The provider wants the password set anew", "Change it at the provider's web page, and enter the new one."},
+	{"auth", 504, "", false, "The server does not know this way to authenticate", "Choose authentication auto."},
+	{"auth", 538, "", false, "The server wants an encrypted connection", "Choose security auto or starttls."},
 	{"auth", 534, "", false, "The provider wants another way to sign in", "Use an app password made at the provider; its own words say where."},
-	{"auth", 535, "", false, "The server refused user name or password", "Check both; some providers need an app password."},
+	{"auth", 535, "", false, "The server refused user name or password", "Check both; some providers need an app password, or want mail programs allowed on their web page first."},
 	{"auth", 421, "", false, "The server wants no sign-in just now", "The mail is tried again by itself, slowly."},
 	{"auth", 4, "", false, "The server cannot check passwords just now", "The mail is tried again by itself, slowly."},
 	{"auth", 5, "", false, "The server refused to authenticate", "Check user name, password and authentication."},

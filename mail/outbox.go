@@ -2,13 +2,10 @@ package mail
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -44,6 +41,7 @@ type Outbox struct {
 	spool   spool
 	options Options
 	times   timeouts
+	uptime  uptime
 
 	// disk is held over every change: a write, then the same change in memory.
 	// It is taken before mu, and mu is never held while the disk is written.
@@ -51,11 +49,16 @@ type Outbox struct {
 
 	mu       sync.Mutex // guards all below; what is in mails is what is on the disk
 	mails    map[string]*entry
+	bytes    int64        // of the mails
 	settled  []event.Mail // in delivered/, oldest first
 	problems []string
+	full     string // why images are being left out, or mails cannot be taken; empty: there is room
 	setup    setup
 	hold     hold
+	holdKept time.Time // the hold's end as it is on the disk; zero: none is
+	budget   budget
 	now      *attempt      // nil: none
+	lineBack time.Time     // monotonic: the last call of LineBack that was heeded
 	wake     chan struct{} // has room for one: the sender looks again
 }
 
@@ -63,8 +66,9 @@ type Outbox struct {
 type entry struct {
 	record
 	next    time.Time // monotonic: not before; zero: at once
-	failed  int       // its attempts in a row that failed once the server was ready for it
-	urgent  bool      // a person waits: before all others, whatever the hold
+	urgent  bool      // a person waits: before all others, whatever the hold and the budget
+	handed  bool      // a server may have it: its bytes must stay what they are
+	line    bool      // the last attempt failed for the line
 	unsaved outcomes  // of an attempt, not on the disk yet
 }
 
@@ -83,17 +87,25 @@ func Open(dir string, o Options) (*Outbox, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	b := &Outbox{
-		spool: spool{dir}, options: o, times: defaultTimeouts,
+		spool: spool{dir}, options: o, times: defaultTimeouts, uptime: bootClock(),
 		mails: map[string]*entry{}, wake: make(chan struct{}, 1),
 	}
 	queued, settled, problems, err := b.spool.load()
 	if err != nil {
 		return nil, err
 	}
+	sending := b.spool.wasSending()
 	for _, r := range queued {
-		r.Mail.NextTry = time.Time{} // a start tries at once
-		b.mails[r.Mail.ID] = &entry{record: r}
+		e := &entry{record: r, handed: r.Mail.ID == sending}
+		e.Mail.NextTry = time.Time{}
+		if left := b.uptime.left(r.Next); left > 0 {
+			e.next = time.Now().Add(min(left, 2*b.times.longest()))
+			e.Mail.NextTry = wall(e.next)
+		}
+		b.put(e)
 	}
+	b.budget = b.spool.loadBudget()
+	b.spool.holdReserve()
 	b.settled, b.problems = settled, problems
 	for _, p := range problems {
 		o.Log.Error("mail spool", "problem", p)
@@ -105,17 +117,51 @@ func Open(dir string, o Options) (*Outbox, error) {
 func (o *Outbox) Problems() []string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return slices.Clone(o.problems)
+	all := slices.Clone(o.problems)
+	if o.full != "" {
+		all = append(all, o.full)
+	}
+	return all
+}
+
+// problem notes what is wrong with the spool. Called with mu held.
+func (o *Outbox) problem(text string) {
+	o.options.Log.Error("mail spool", "problem", text)
+	const kept = 20
+	if !slices.Contains(o.problems, text) && len(o.problems) < kept {
+		o.problems = append(o.problems, text)
+	}
+}
+
+// put takes a mail into the queue and returns how it is shown, and forget takes
+// one out of it. Called with mu held.
+func (o *Outbox) put(e *entry) event.Mail {
+	o.mails[e.Mail.ID] = e
+	o.bytes += e.Mail.Bytes
+	return o.shown(e)
+}
+
+func (o *Outbox) forget(id string) {
+	if e := o.mails[id]; e != nil {
+		o.bytes -= e.Mail.Bytes
+		delete(o.mails, id)
+	}
 }
 
 // Configure puts a configuration in force for composing and sending; zone is
-// that of every stamp. What waits is tried at once.
+// that of every stamp. What waits is tried at once, unless the program was just
+// started and a pause of the last run is for these very settings.
 func (o *Outbox) Configure(c config.Config, s config.Secrets, zone *time.Location) {
 	o.mu.Lock()
+	first := o.setup.revision == 0
 	o.setup = setup{config: c, secrets: s, zone: zone, revision: o.setup.revision + 1}
 	o.hold = hold{}
-	for _, e := range o.mails {
-		e.next, e.failed = time.Time{}, 0
+	if first {
+		o.resume()
+	} else {
+		for _, e := range o.mails {
+			e.next, e.Failed = time.Time{}, 0
+		}
 	}
 	if o.now != nil {
 		o.now.breakOff() // it was made with the old one
@@ -124,32 +170,69 @@ func (o *Outbox) Configure(c config.Config, s config.Secrets, zone *time.Locatio
 	poke(o.wake)
 }
 
+// LineBack says that a link or a route came back: what failed for the line is
+// tried at once.
+func (o *Outbox) LineBack() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	const often = 2 * time.Second // a flapping link does not make us hammer
+	if now := time.Now(); now.Sub(o.lineBack) >= often {
+		o.lineBack = now
+		if o.hold.kind == network {
+			o.hold = hold{}
+		}
+		for _, e := range o.mails {
+			if e.line {
+				e.next = time.Time{}
+			}
+		}
+		if o.now != nil {
+			o.now.breakOff() // it may be waiting for an answer on the old way
+		}
+		poke(o.wake)
+	}
+}
+
 // Submit renders n and spools it; it returns when the mail is on the disk. A
-// notice whose ID is in the spool already is left alone. ErrNotConfigured and
-// ErrFull are not for ever: the caller keeps the notice and comes again.
+// notice whose ID is in the spool already is left alone. On a full disk its
+// images are left out before it is refused. ErrNotConfigured and ErrFull are not
+// for ever: the caller keeps the notice and comes again.
 func (o *Outbox) Submit(ctx context.Context, n event.Notice) error {
 	if !validID(n.ID) {
 		return fmt.Errorf("mail %q: an ID is lower case letters, digits and '-'", n.ID)
 	}
 	o.mu.Lock()
-	known, full, set := o.knows(n.ID), len(o.mails) >= maxQueue, o.setup
+	known, full, set := o.knows(n.ID), len(o.mails) >= maxQueue || o.bytes > spoolMax, o.setup
+	keep := min(o.keepSingle(set), 100)
 	o.mu.Unlock()
 	if known {
 		return nil
 	}
-	if full {
-		return ErrFull
+	if !config.MailConfigured(set.config) {
+		return ErrNotConfigured
 	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	now := time.Now()
-	l, err := compose(n, form{config: set.config, zone: set.zone, version: o.options.Version, now: now})
+	if full {
+		if _, err := o.fold(keep); err != nil {
+			return err
+		}
+		o.mu.Lock()
+		full = len(o.mails) >= maxQueue
+		o.mu.Unlock()
+		if full {
+			return ErrFull
+		}
+	}
+	if n.Kind == event.Summary {
+		n.Images = resized(n.Images[:min(summaryImages, len(n.Images))], thumbWidth, thumbQuality)
+	}
+	head, now := letterheadOf(set.config, set.zone), time.Now().Round(0)
+	r, err := o.render(n, head, now)
 	if err != nil {
 		return err
 	}
-	r := newRecord(n, l, now)
-
 	o.disk.Lock()
 	defer o.disk.Unlock()
 	o.mu.Lock()
@@ -158,16 +241,24 @@ func (o *Outbox) Submit(ctx context.Context, n event.Notice) error {
 	if known { // by another Submit in the meantime
 		return nil
 	}
-	if err := o.spool.add(r, l.bytes); err != nil {
+	if o.textOnly() && len(n.Images) > 0 {
+		n.Images, n.Notes = nil, append(n.Notes[:len(n.Notes):len(n.Notes)], diskFullNote)
+		if r, err = o.render(n, head, now); err != nil {
+			return err
+		}
+	}
+	if err = o.spool.add(r.record, r.eml); noRoom(err) {
+		r, err = o.addSmaller(n, head, now)
+	}
+	if err != nil {
 		return fmt.Errorf("mail %s: %w", n.ID, err)
 	}
 	o.mu.Lock()
-	e := &entry{record: r, urgent: n.Kind == event.Test}
-	o.mails[n.ID] = e
+	e := &entry{record: r.record, urgent: n.Kind == event.Test}
+	m := o.put(e)
 	if e.urgent {
 		o.hurry()
 	}
-	m := o.shown(e)
 	o.mu.Unlock()
 	o.announce(m)
 	poke(o.wake)
@@ -177,21 +268,6 @@ func (o *Outbox) Submit(ctx context.Context, n event.Notice) error {
 // knows reports whether the spool has the mail. Called with mu held.
 func (o *Outbox) knows(id string) bool {
 	return o.mails[id] != nil || slices.ContainsFunc(o.settled, func(m event.Mail) bool { return m.ID == id })
-}
-
-func newRecord(n event.Notice, l letter, now time.Time) record {
-	sum := sha256.Sum256(l.bytes)
-	r := record{
-		Version: recordVersion, From: l.from, Envelope: l.envelope, UTF8: l.utf8, SHA256: hex.EncodeToString(sum[:]),
-		Mail: event.Mail{ID: n.ID, Kind: n.Kind, Event: n.Event, Subject: l.subject, MessageID: l.messageID,
-			At: n.At, Queued: now, Bytes: int64(len(l.bytes))},
-	}
-	r.Mail.Firings, r.Mail.FiringCount = n.Seqs, n.Count()
-	r.Mail.Trigger = strings.Join(n.Triggers(), ", ")
-	for _, a := range l.recipients {
-		r.Mail.Recipients = append(r.Mail.Recipients, event.Recipient{Address: a, State: event.Pending})
-	}
-	return r
 }
 
 // Mails lists the spool, oldest first: what is settled and kept, then the queue.
@@ -218,6 +294,10 @@ func (o *Outbox) shown(e *entry) event.Mail {
 	case o.hold.count > 0 && !e.urgent:
 		m.Problem = o.hold.problem
 		m.NextTry = wall(later(e.next, o.hold.until))
+	case !e.urgent && o.affordable(m.Count(event.Pending)) > 0:
+		m.NextTry = wall(time.Now().Add(o.affordable(m.Count(event.Pending))))
+		m.Problem = fmt.Sprintf("The daily budget of %d recipients is used up. It goes on at %s; raise mail.daily_budget if the provider allows more.",
+			o.setup.config.Mail.DailyBudget, m.NextTry.Format("15:04"))
 	case a != nil && a.id != "" && m.Problem == "" && (e.urgent || time.Since(a.began) > longAttempt):
 		m.Problem = fmt.Sprintf("It waits for mail %s, which is on its way for %d s (last step: %s). Nothing to do: its turn comes after that.",
 			a.id, int(time.Since(a.began).Seconds()), a.step)
@@ -246,13 +326,14 @@ func (o *Outbox) Settle(id string) error {
 		return fmt.Errorf("mail %s: %w", id, err)
 	}
 	o.mu.Lock()
-	defer o.mu.Unlock()
-	delete(o.mails, id)
-	o.settled = append(o.settled, cloneMail(e.Mail))
-	for len(o.settled) > keepDelivered {
-		o.spool.forget(o.settled[0].ID)
-		o.settled = o.settled[1:]
-	}
+	o.forget(id)
+	settled := append(slices.Clone(o.settled), cloneMail(e.Mail))
+	o.mu.Unlock()
+	settled = o.spool.bound(settled)
+	o.spool.holdReserve()
+	o.mu.Lock()
+	o.settled = settled
+	o.mu.Unlock()
 	return nil
 }
 
@@ -267,12 +348,14 @@ func (o *Outbox) Retry(id string) error {
 	o.hold = hold{}
 	for _, id := range ids {
 		if e := o.mails[id]; e != nil {
-			e.next, e.failed, e.urgent = time.Time{}, 0, true
+			e.next, e.Failed, e.urgent = time.Time{}, 0, true
 		}
 	}
 	o.mu.Unlock()
 	for _, id := range ids {
-		err = errors.Join(err, o.change(id, func(m *event.Mail) bool {
+		err = errors.Join(err, o.change(id, func(r *record) bool {
+			m := &r.Mail
+			r.Next, r.Failed = nil, 0
 			changed := m.Problem != "" || !m.NextTry.IsZero()
 			m.Problem, m.NextTry = "", time.Time{}
 			for i := range m.Recipients {
@@ -300,7 +383,8 @@ func (o *Outbox) Drop(id string) error {
 		return err
 	}
 	var busy error
-	err := o.change(id, func(m *event.Mail) bool {
+	err := o.change(id, func(r *record) bool {
+		m := &r.Mail
 		o.mu.Lock()
 		sending := o.now != nil && o.now.sending && o.now.id == id
 		o.mu.Unlock()
@@ -314,7 +398,7 @@ func (o *Outbox) Drop(id string) error {
 				r.State, r.At, changed = event.RcptDrop, time.Now().Round(0), true
 			}
 		}
-		m.NextTry, m.Problem = time.Time{}, ""
+		m.NextTry, m.Problem, r.Next = time.Time{}, "", nil
 		return changed
 	}, nil)
 	return errors.Join(busy, err)
@@ -339,9 +423,9 @@ func (o *Outbox) named(id string) ([]string, error) {
 
 // change applies edit to a mail's state, on the disk first, then in memory, and
 // tells the listener. edit reports whether it changed anything; an outcome that
-// could not be written before is in the state already. schedule, called with mu
-// held, sets what is kept in memory only. A mail that is gone is left alone.
-func (o *Outbox) change(id string, edit func(*event.Mail) bool, schedule func(*entry)) error {
+// could not be written before is in the state already. then, called with mu held,
+// sets what is kept in memory only. A mail that is gone is left alone.
+func (o *Outbox) change(id string, edit func(*record) bool, then func(*entry)) error {
 	o.disk.Lock()
 	defer o.disk.Unlock()
 	o.mu.Lock()
@@ -353,9 +437,13 @@ func (o *Outbox) change(id string, edit func(*event.Mail) bool, schedule func(*e
 	next, late := e.record.clone(), e.unsaved
 	o.mu.Unlock()
 	late.apply(&next.Mail)
-	changed := edit(&next.Mail) || len(late) > 0
+	changed := edit(&next) || len(late) > 0
 	if changed {
-		if err := o.spool.save(next); err != nil {
+		err := o.spool.save(next)
+		if noRoom(err) && o.makeRoom() {
+			err = o.spool.save(next)
+		}
+		if err != nil {
 			return fmt.Errorf("mail %s: %w", id, err)
 		}
 	}
@@ -363,8 +451,8 @@ func (o *Outbox) change(id string, edit func(*event.Mail) bool, schedule func(*e
 	if changed {
 		e.record, e.unsaved = next, nil
 	}
-	if schedule != nil {
-		schedule(e)
+	if then != nil {
+		then(e)
 	}
 	m := o.shown(e)
 	o.mu.Unlock()

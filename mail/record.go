@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	recordVersion = 1
+	recordVersion = 2
 	maxRecord     = 4 << 20  // bytes of a state file that are read at all
 	maxLetter     = 64 << 20 // bytes of a mail
 	maxRecipients = 100      // RFC 5321 §4.5.3.1.8: any server takes so many
@@ -27,6 +27,24 @@ type record struct {
 	Envelope []string   `json:"envelope"` // of Mail.Recipients, in their order
 	UTF8     bool       `json:"smtputf8,omitempty"`
 	SHA256   string     `json:"sha256"` // of ID.eml, hexadecimal; its length is Mail.Bytes
+	// What it was rendered from, to render it again where it is too large or one
+	// of the many that become a digest. The images are in ID.eml, their moments here.
+	Head     letterhead    `json:"letterhead"`
+	Notice   event.Notice  `json:"notice"`
+	Captions []event.Image `json:"captions,omitempty"`
+	// Former is the version that is being replaced by a smaller one: either may be
+	// the file.
+	Former *version `json:"former,omitempty"`
+	// When the next attempt is due, and how many in a row failed once the server
+	// was ready for the mail.
+	Next   *moment `json:"next,omitempty"`
+	Failed int     `json:"failed,omitempty"`
+}
+
+// version tells one rendering of a mail from another.
+type version struct {
+	SHA256 string `json:"sha256"`
+	Bytes  int64  `json:"bytes"`
 }
 
 // parseRecord reads the state file of the mail id and refuses what this
@@ -44,7 +62,7 @@ func parseRecord(id string, data []byte) (record, error) {
 		return record{}, fmt.Errorf("it is of the mail %q", m.ID)
 	case len(m.Recipients) == 0 || len(m.Recipients) > maxRecipients || len(r.Envelope) != len(m.Recipients):
 		return record{}, errors.New("recipients are missing")
-	case len(r.SHA256) != 64 || m.Bytes <= 0 || m.Bytes > maxLetter || m.Attempts < 0:
+	case len(r.SHA256) != 64 || m.Bytes <= 0 || m.Bytes > maxLetter || m.Attempts < 0 || r.Failed < 0:
 		return record{}, errors.New("length or hash is missing")
 	}
 	for i, rc := range m.Recipients {

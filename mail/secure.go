@@ -7,9 +7,11 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/wneessen/go-mail/smtp"
 
@@ -28,6 +30,10 @@ const (
 
 // The words for what cannot be made safe or does not fit together; explain knows them.
 var (
+	errSpeaksTLS    = errors.New("the server says nothing in clear and answers to TLS")
+	errClientCert   = errors.New("the server asked for a client certificate, and there is none")
+	errUnasked      = errors.New("the server answered what it was not asked")
+	errInjected     = errors.New("what followed the reply to STARTTLS is not TLS")
 	errNoStartTLS   = errors.New("the server does not offer STARTTLS")
 	errPlainAuth    = errors.New("a password would travel in clear")
 	errNoAuth       = errors.New("the server does not offer AUTH")
@@ -74,9 +80,9 @@ func tlsConfig(c config.SMTP, host string, verify bool) (*tls.Config, error) {
 		}
 		conf.InsecureSkipVerify = true // the pin takes the place of the chain
 		conf.VerifyConnection = func(cs tls.ConnectionState) error {
-			got := sha256.Sum256(cs.PeerCertificates[0].RawSubjectPublicKeyInfo)
-			if !slices.Equal(got[:], want) {
-				return fmt.Errorf("%w: it is %s", errWrongPin, base64.StdEncoding.EncodeToString(got[:]))
+			if got := pinOf(cs.PeerCertificates[0]); got != base64.StdEncoding.EncodeToString(want) {
+				return &tls.CertificateVerificationError{UnverifiedCertificates: cs.PeerCertificates,
+					Err: fmt.Errorf("%w: it is %s", errWrongPin, got)}
 			}
 			return nil
 		}
@@ -133,4 +139,31 @@ func authentication(c config.SMTP, password, host, offered string) (mechanism st
 		}
 	}
 	return "", nil, fmt.Errorf("%w: it offers %s", errNoMechanism, sanitise(offered))
+}
+
+func describeTLS(cs tls.ConnectionState) string {
+	text := tls.VersionName(cs.Version) + ", " + tls.CipherSuiteName(cs.CipherSuite)
+	if len(cs.PeerCertificates) > 0 {
+		leaf := cs.PeerCertificates[0]
+		text += fmt.Sprintf(", pin %s, for %s, by %s, until %s", pinOf(leaf), strings.Join(names(leaf.DNSNames, leaf.IPAddresses), " "),
+			leaf.Issuer.CommonName, leaf.NotAfter.Format(time.DateOnly))
+	}
+	return text
+}
+
+// pinOf is the SHA-256 of a certificate's public key, as smtp.pin has it (RFC 7469 §2.4).
+func pinOf(c *x509.Certificate) string {
+	sum := sha256.Sum256(c.RawSubjectPublicKeyInfo)
+	return base64.StdEncoding.EncodeToString(sum[:])
+}
+
+func names(dns []string, ips []net.IP) []string {
+	var all []string
+	for _, n := range dns {
+		all = append(all, n)
+	}
+	for _, ip := range ips {
+		all = append(all, ip.String())
+	}
+	return all[:min(len(all), 5)]
 }

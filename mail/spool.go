@@ -1,30 +1,38 @@
 package mail
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
-	"sort"
+	"slices"
 	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"watchpost/engine/durable"
 	"watchpost/engine/event"
 )
 
-// keepDelivered bounds the settled mails that are kept for looking back.
-const keepDelivered = 100
+const (
+	keepDelivered = 100      // settled mails that are known
+	keepCopies    = 32 << 20 // bytes of them that are kept for looking back
+	keepDamaged   = 20       // mails in quarantine
+	reserveBytes  = 1 << 20  // of the disk, kept for the texts of mails when it is full
+)
 
 // spool is the folder:
 //
-//	queue/ID.eml   the mail as it is sent, written once
+//	queue/ID.eml   the mail as it is sent
 //	queue/ID.json  its state; that it is there makes the mail accepted
 //	delivered/     both files of the newest settled mails
 //	quarantine/    what was found damaged, kept for a person to look at
+//	sending        the mail that is being handed to the server
+//	reserve        room for texts when the disk is full
 //
 // It keeps nothing in memory and is not safe for concurrent use.
 type spool struct{ dir string }
@@ -34,14 +42,18 @@ func (s spool) delivered(name string) string { return filepath.Join(s.dir, "deli
 
 // add makes a mail accepted: when it returns nil, both files are on the disk.
 func (s spool) add(r record, eml []byte) error {
-	if err := durable.WriteFile(s.queue(r.Mail.ID+".eml"), 0o600, eml); err != nil {
+	if err := s.write(r.Mail.ID, eml); err != nil {
 		return err
 	}
 	if err := s.save(r); err != nil {
-		os.Remove(s.queue(r.Mail.ID + ".eml")) // without its state it is nothing; a start removes it too
+		durable.Remove(s.queue(r.Mail.ID + ".eml")) // without its state it is nothing; a start removes it too
 		return err
 	}
 	return nil
+}
+
+func (s spool) write(id string, eml []byte) error {
+	return durable.WriteFile(s.queue(id+".eml"), 0o600, eml)
 }
 
 // save rewrites a mail's state.
@@ -59,7 +71,7 @@ func (s spool) settle(id string) error {
 		return err
 	}
 	// Not fsynced: should a power cut undo it, the next start removes the file.
-	if err := os.Rename(s.queue(id+".eml"), s.delivered(id+".eml")); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := durable.Move(s.queue(id+".eml"), s.delivered(id+".eml")); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
 	return nil
@@ -67,14 +79,90 @@ func (s spool) settle(id string) error {
 
 // forget removes a settled mail for good.
 func (s spool) forget(id string) {
-	os.Remove(s.delivered(id + ".eml"))
-	os.Remove(s.delivered(id + ".json"))
+	durable.Remove(s.delivered(id + ".eml"))
+	durable.Remove(s.delivered(id + ".json"))
+}
+
+// replaced removes the mails that another on the disk stands for. It is not
+// fsynced: a start that finds both does it again, and the other cannot leave the
+// folder before its outcome is fsynced there.
+func (s spool) replaced(ids []string) error {
+	for _, id := range ids {
+		for _, name := range []string{id + ".json", id + ".eml"} {
+			if err := durable.Remove(s.queue(name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// forgetCopies removes the copies of settled mails, not what is known of them,
+// and returns how many.
+func (s spool) forgetCopies() int {
+	n := 0
+	files, _ := os.ReadDir(s.delivered(""))
+	for _, f := range files {
+		if strings.HasSuffix(f.Name(), ".eml") && durable.Remove(s.delivered(f.Name())) == nil {
+			n++
+		}
+	}
+	return n
+}
+
+// holdReserve takes the reserve where there is room and reports whether it is
+// held; where a file system cannot, there is none to be held. releaseReserve gives
+// it up and reports whether there was one.
+func (s spool) holdReserve() bool {
+	name := filepath.Join(s.dir, "reserve")
+	if st, err := os.Stat(name); err == nil && st.Size() == reserveBytes {
+		return true
+	}
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	if err := unix.Fallocate(int(f.Fd()), 0, 0, reserveBytes); err != nil {
+		os.Remove(name)
+		return !noRoom(err)
+	}
+	return true
+}
+
+// roomy reports whether so much is free that images do not crowd out texts:
+// 16 MB, or an eighth of a small disk.
+func (s spool) roomy() bool {
+	var fs unix.Statfs_t
+	if unix.Statfs(s.dir, &fs) != nil {
+		return true
+	}
+	return fs.Bavail >= min(16e6/uint64(fs.Bsize), fs.Blocks/8)
+}
+
+func (s spool) releaseReserve() bool { return os.Remove(filepath.Join(s.dir, "reserve")) == nil }
+
+// sending notes which mail is being handed over, so that after a crash it is
+// known which one the server may have; "" is none. It is not fsynced: it matters
+// little, and each mail would pay for it.
+func (s spool) sending(id string) {
+	name := filepath.Join(s.dir, "sending")
+	if id == "" {
+		os.Remove(name)
+		return
+	}
+	os.WriteFile(name, []byte(id), 0o600)
+}
+
+func (s spool) wasSending() string {
+	id, _ := os.ReadFile(filepath.Join(s.dir, "sending"))
+	return string(id)
 }
 
 // load reads the folder, making it if need be, and tidies up what a crash left.
 // Damage is set aside and told in problems, a sentence each.
 func (s spool) load() (queued []record, settled []event.Mail, problems []string, err error) {
-	for _, d := range []string{"queue", "delivered", "quarantine"} {
+	for _, d := range []string{"", "queue", "delivered", "quarantine"} {
 		d = filepath.Join(s.dir, d)
 		if err := durable.MkdirAll(d, 0o700); err != nil {
 			return nil, nil, nil, fmt.Errorf("mail spool: %w", err)
@@ -87,6 +175,7 @@ func (s spool) load() (queued []record, settled []event.Mail, problems []string,
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("mail spool: %w", err)
 	}
+	replaced, damaged := map[string]bool{}, map[string]error{}
 	for _, f := range files {
 		id, isState := strings.CutSuffix(f.Name(), ".json")
 		if !isState {
@@ -94,14 +183,34 @@ func (s spool) load() (queued []record, settled []event.Mail, problems []string,
 		}
 		r, err := s.read(id)
 		if err != nil {
-			to, qerr := s.quarantine(id)
-			if qerr != nil {
-				return nil, nil, nil, fmt.Errorf("mail spool: %s is damaged (%w) and cannot be set aside: %w", id, err, qerr)
-			}
-			problems = append(problems, fmt.Sprintf("The mail %s in the spool is damaged: %s. It was set aside in %s; look at it there.", id, sanitise(err.Error()), to))
+			damaged[id] = err
 			continue
 		}
 		queued = append(queued, r)
+		for _, of := range r.Mail.Replaces {
+			replaced[of] = true
+		}
+	}
+	for id, why := range damaged {
+		if replaced[id] { // half removed
+			continue
+		}
+		p, err := s.quarantine(id, why)
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		problems = append(problems, p)
+	}
+	// A digest was on the disk before what it stands for was removed.
+	gone := slices.DeleteFunc(slices.Collect(maps.Keys(replaced)), func(id string) bool {
+		_, err := os.Lstat(s.queue(id + ".json"))
+		return err != nil
+	})
+	if len(gone) > 0 {
+		if err := s.replaced(gone); err != nil {
+			return nil, nil, nil, fmt.Errorf("mail spool: %w", err)
+		}
+		queued = slices.DeleteFunc(queued, func(r record) bool { return replaced[r.Mail.ID] })
 	}
 	for _, f := range files {
 		id, isMail := strings.CutSuffix(f.Name(), ".eml")
@@ -109,7 +218,7 @@ func (s spool) load() (queued []record, settled []event.Mail, problems []string,
 			continue
 		}
 		if _, err := os.Lstat(s.queue(id + ".json")); errors.Is(err, os.ErrNotExist) {
-			if err := os.Remove(s.queue(f.Name())); err != nil && !errors.Is(err, os.ErrNotExist) {
+			if err := durable.Remove(s.queue(f.Name())); err != nil && !errors.Is(err, os.ErrNotExist) {
 				return nil, nil, nil, fmt.Errorf("mail spool: %w", err)
 			}
 		}
@@ -118,7 +227,9 @@ func (s spool) load() (queued []record, settled []event.Mail, problems []string,
 	return queued, settled, problems, err
 }
 
-// read reads one mail's state and checks its bytes against it.
+// read reads one mail's state and looks whether its file is there, with its
+// length. Whether it has its hash is seen when it is sent, since a start with
+// thousands of mails should not take minutes.
 func (s spool) read(id string) (record, error) {
 	if !validID(id) {
 		return record{}, errors.New("its name is none of ours")
@@ -131,24 +242,25 @@ func (s spool) read(id string) (record, error) {
 	if err != nil {
 		return record{}, fmt.Errorf("state: %w", err)
 	}
-	f, err := os.Open(s.queue(id + ".eml"))
+	if r.Former != nil {
+		eml, err := os.ReadFile(s.queue(id + ".eml"))
+		if err == nil && hashOf(eml) == r.Former.SHA256 {
+			r.SHA256, r.Mail.Bytes = r.Former.SHA256, r.Former.Bytes
+		}
+		r.Former = nil
+	}
+	st, err := os.Stat(s.queue(id + ".eml"))
 	if err != nil {
 		return record{}, err
 	}
-	defer f.Close()
-	h := sha256.New()
-	n, err := io.Copy(h, io.LimitReader(f, maxLetter+1))
-	if err != nil {
-		return record{}, err
-	}
-	if n != r.Mail.Bytes || hex.EncodeToString(h.Sum(nil)) != r.SHA256 {
-		return record{}, fmt.Errorf("%d bytes that do not have the hash of the %d written", n, r.Mail.Bytes)
+	if st.Size() != r.Mail.Bytes {
+		return record{}, fmt.Errorf("%d bytes of the %d written", st.Size(), r.Mail.Bytes)
 	}
 	return r, nil
 }
 
-// quarantine sets a mail's files aside and returns where its state went.
-func (s spool) quarantine(id string) (string, error) {
+// quarantine sets a damaged mail's files aside and returns the sentence that says so.
+func (s spool) quarantine(id string, why error) (string, error) {
 	base := filepath.Join(s.dir, "quarantine", id)
 	to := base
 	for i := 2; ; i++ { // an earlier one of the same name stays
@@ -157,10 +269,33 @@ func (s spool) quarantine(id string) (string, error) {
 		}
 		to = fmt.Sprintf("%s.%d", base, i)
 	}
-	if err := os.Rename(s.queue(id+".eml"), to+".eml"); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return "", err
+	err := durable.Move(s.queue(id+".eml"), to+".eml")
+	if err == nil || errors.Is(err, os.ErrNotExist) {
+		err = durable.Rename(s.queue(id+".json"), to+".json")
 	}
-	return to + ".json", durable.Rename(s.queue(id+".json"), to+".json")
+	if err != nil {
+		return "", fmt.Errorf("mail spool: %s is damaged (%w) and cannot be set aside: %w", id, why, err)
+	}
+	s.boundQuarantine()
+	return fmt.Sprintf("The mail %s in the spool was damaged: %s. It was set aside as %s.json and .eml, and what it told of is mailed anew; check the disk.", id, sanitise(why.Error()), to), nil
+}
+
+// boundQuarantine keeps the newest mails there.
+func (s spool) boundQuarantine() {
+	dir := filepath.Join(s.dir, "quarantine")
+	files, _ := os.ReadDir(dir)
+	age := func(f os.DirEntry) time.Time {
+		st, err := f.Info()
+		if err != nil {
+			return time.Time{}
+		}
+		return st.ModTime()
+	}
+	slices.SortFunc(files, func(a, b os.DirEntry) int { return age(a).Compare(age(b)) })
+	for len(files) > 2*keepDamaged {
+		durable.Remove(filepath.Join(dir, files[0].Name()))
+		files = files[1:]
+	}
 }
 
 // loadSettled reads what is known of settled mails, oldest first, and removes
@@ -190,16 +325,27 @@ func (s spool) loadSettled() ([]event.Mail, error) {
 	for _, f := range files {
 		if id, isMail := strings.CutSuffix(f.Name(), ".eml"); isMail {
 			if _, err := os.Lstat(s.delivered(id + ".json")); errors.Is(err, os.ErrNotExist) {
-				os.Remove(s.delivered(f.Name()))
+				durable.Remove(s.delivered(f.Name()))
 			}
 		}
 	}
-	sort.SliceStable(all, func(i, j int) bool { return all[i].Queued.Before(all[j].Queued) })
+	slices.SortStableFunc(all, func(a, b event.Mail) int { return a.Queued.Compare(b.Queued) })
+	return s.bound(all), nil
+}
+
+// bound forgets the oldest settled mails, and the copies of those that together are too large.
+func (s spool) bound(all []event.Mail) []event.Mail {
 	for len(all) > keepDelivered {
 		s.forget(all[0].ID)
 		all = all[1:]
 	}
-	return all, nil
+	var bytes int64
+	for _, m := range slices.Backward(all) {
+		if bytes += m.Bytes; bytes > keepCopies {
+			durable.Remove(s.delivered(m.ID + ".eml"))
+		}
+	}
+	return all
 }
 
 func readBounded(name string) ([]byte, error) {

@@ -3,6 +3,7 @@ package mail
 import (
 	"fmt"
 	"html"
+	"slices"
 	"strings"
 	"time"
 
@@ -37,7 +38,7 @@ func sourceWord(s event.Source) string {
 
 // describe says what happened, where and when.
 func describe(n event.Notice, f form, images []event.Image) page {
-	site := plainText(f.config.Site.Name)
+	site := plainText(f.Site)
 	if site == "" {
 		site = "Watchpost"
 	}
@@ -47,11 +48,19 @@ func describe(n event.Notice, f form, images []event.Image) page {
 	add("Site", site)
 
 	switch n.Kind {
-	case event.Summary:
-		p.headline = fmt.Sprintf("%s: %s fired %s while notifications were held off.", site, triggerNames(n), times(n.Count()))
+	case event.Summary, event.Digest:
+		why := "notifications were held off"
+		if n.Kind == event.Digest {
+			why = "mail could not be sent"
+		}
+		p.headline = fmt.Sprintf("%s: %s fired %s while %s.", site, triggerNames(n), times(n.Count()), why)
 		if len(n.Firings) > 0 {
-			add("Trigger", triggerNames(n))
-			add("Count", fmt.Sprint(n.Count()))
+			for _, name := range n.Triggers() {
+				add("Trigger", plainText(name)+", "+times(n.Counts[name]))
+			}
+			if len(n.Counts) > 1 {
+				add("Count", fmt.Sprint(n.Count()))
+			}
 			add("First", longTime(n.Firings[0].At.In(loc)))
 			add("Last", longTime(n.Firings[len(n.Firings)-1].At.In(loc)))
 		}
@@ -60,7 +69,10 @@ func describe(n event.Notice, f form, images []event.Image) page {
 		p.headline = site + ": this is a test mail. No trigger fired."
 		add("Time", longTime(n.At))
 	case event.State:
-		p.headline = site + ": a message about the camera itself."
+		p.headline = site + ": " + plainText(n.Title) + "."
+		if n.Title == "" {
+			p.headline = site + ": a message about the camera itself."
+		}
 		add("Time", longTime(n.At))
 	default:
 		p.headline = fmt.Sprintf("%s: %s fired.", site, triggerNames(n))
@@ -89,7 +101,7 @@ func describe(n event.Notice, f form, images []event.Image) page {
 	default:
 		add("Images", fmt.Sprint(len(images)))
 	}
-	for _, s := range n.Notes {
+	for _, s := range append(slices.Clone(n.Notes), f.note) {
 		if s = plainText(s); s != "" {
 			p.notes = append(p.notes, s)
 		}

@@ -48,6 +48,9 @@ func (o *Outbox) Run(ctx context.Context) error {
 			}
 			continue
 		}
+		if o.lacksRoom() {
+			wait = min(wait, time.Minute) // then it is looked at again
+		}
 		t := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
@@ -57,6 +60,12 @@ func (o *Outbox) Run(ctx context.Context) error {
 		t.Stop()
 	}
 	return ctx.Err()
+}
+
+func (o *Outbox) lacksRoom() bool {
+	o.disk.Lock()
+	defer o.disk.Unlock()
+	return o.textOnly()
 }
 
 // serve opens a connection for the mail id and sends what is ready over it.
@@ -95,6 +104,9 @@ func (o *Outbox) serve(ctx context.Context, id string) {
 	defer s.close()
 	if brokenOff {
 		return
+	}
+	if !a.urgent && !o.isTest(id) {
+		o.foldBacklog(set)
 	}
 	for {
 		s.report = o.step(a, id)

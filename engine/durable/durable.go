@@ -94,14 +94,8 @@ func MkdirAll(dir string, perm os.FileMode) error {
 			return err
 		}
 	}
-	if err := mkdir(dir, perm); err != nil {
-		if !errors.Is(err, os.ErrExist) {
-			return err
-		}
-	} else if st, err := os.Stat(parent); err == nil && os.Geteuid() == 0 {
-		if at, ok := st.Sys().(*syscall.Stat_t); ok { // as owner has it for files
-			_ = os.Lchown(dir, int(at.Uid), int(at.Gid))
-		}
+	if err := Mkdir(dir, perm); err != nil && !errors.Is(err, os.ErrExist) {
+		return err
 	}
 	return SyncDir(parent)
 }
@@ -117,7 +111,7 @@ func Sweep(dir string) error {
 	}
 	for _, e := range entries {
 		if strings.HasPrefix(e.Name(), TempPrefix) {
-			if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
+			if err := RemoveAll(filepath.Join(dir, e.Name())); err != nil {
 				return err
 			}
 		}

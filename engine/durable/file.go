@@ -1,11 +1,13 @@
 package durable
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"sync/atomic"
+	"syscall"
 )
 
 // Op names a call that changes the disk.
@@ -165,8 +167,43 @@ func Remove(path string) error {
 	return changing(Call{Op: OpRemove, Path: path}, func() error { return os.Remove(path) })
 }
 
-func mkdir(dir string, perm os.FileMode) error {
-	return changing(Call{Op: OpMkdir, Path: dir}, func() error { return os.Mkdir(dir, perm) })
+// RemoveAll removes a file, or a folder with all that is in it, without an fsync:
+// a power cut may bring any part of it back. What is not there is no error.
+func RemoveAll(path string) error {
+	st, err := os.Lstat(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if st.IsDir() {
+		entries, err := os.ReadDir(path)
+		if err != nil {
+			return err
+		}
+		for _, e := range entries {
+			if err := RemoveAll(filepath.Join(path, e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return Remove(path)
+}
+
+// Mkdir makes a directory without an fsync. One that root makes belongs to whom
+// its parent belongs, as a file that Write makes does.
+func Mkdir(dir string, perm os.FileMode) error {
+	err := changing(Call{Op: OpMkdir, Path: dir}, func() error { return os.Mkdir(dir, perm) })
+	if err != nil || os.Geteuid() != 0 {
+		return err
+	}
+	if st, err := os.Stat(filepath.Dir(dir)); err == nil {
+		if at, ok := st.Sys().(*syscall.Stat_t); ok {
+			_ = os.Lchown(dir, int(at.Uid), int(at.Gid))
+		}
+	}
+	return nil
 }
 
 // SyncDir fsyncs a directory, so that its entries survive a power cut.

@@ -9,6 +9,8 @@ import (
 	"encoding/pem"
 	"math/big"
 	"net"
+	"os"
+	"path/filepath"
 	"time"
 )
 
@@ -76,6 +78,30 @@ func (a *Authority) Certificate(from, to time.Time, names ...string) (certPEM, k
 		return nil, nil, err
 	}
 	return pemBlock("CERTIFICATE", der), pemBlock("PRIVATE KEY", keyDER), nil
+}
+
+// writeCertificate writes cert.pem and key.pem for Host and loopback into dir, and the
+// authority's ca.pem.
+func writeCertificate(dir string) error {
+	ca, err := NewAuthority()
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	cert, key, err := ca.Certificate(now.Add(-time.Hour), now.AddDate(1, 0, 0), Host, "127.0.0.1", "::1")
+	if err != nil {
+		return err
+	}
+	for name, text := range map[string][]byte{"cert.pem": cert, "key.pem": key, "ca.pem": ca.PEM} {
+		mode := os.FileMode(0o644)
+		if name == "key.pem" {
+			mode = 0o600
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), text, mode); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func pemBlock(kind string, der []byte) []byte {

@@ -2,13 +2,11 @@ package mailtest
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"os/user"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // layOut makes the server's folders, certificate, tables and main.cf.
@@ -35,13 +33,7 @@ func (p *Postfix) layOut(o Options) error {
 	if err := p.queueDirs(); err != nil {
 		return err
 	}
-	ca, err := NewAuthority()
-	if err != nil {
-		return err
-	}
-	now := time.Now()
-	cert, key, err := ca.Certificate(now.Add(-time.Hour), now.AddDate(1, 0, 0), Host, "127.0.0.1", "::1")
-	if err != nil {
+	if err := writeCertificate(p.dir); err != nil {
 		return err
 	}
 	mechanisms := o.Mechanisms
@@ -63,7 +55,7 @@ func (p *Postfix) layOut(o Options) error {
 		"alias_database =",
 		"smtpd_relay_restrictions = permit_sasl_authenticated, reject_unauth_destination",
 		"smtpd_recipient_restrictions = check_recipient_access hash:" + p.dir + "/etc/reject",
-		"virtual_mailbox_domains = " + Domain,
+		"virtual_mailbox_domains = " + Domain + " " + IDNDomain,
 		"virtual_mailbox_base = " + p.dir + "/mail",
 		"virtual_mailbox_maps = static:Maildir/", // every address exists, one Maildir has all
 		"virtual_uid_maps = static:" + nobody.Uid,
@@ -87,16 +79,9 @@ func (p *Postfix) layOut(o Options) error {
 	files := map[string]string{
 		"etc/main.cf":         strings.Join(append(main, o.Main...), "\n") + "\n",
 		"etc/sasl/smtpd.conf": fmt.Sprintf("pwcheck_method: auxprop\nauxprop_plugin: sasldb\nsasldb_path: %s/etc/sasl/sasldb2\nmech_list: %s\n", p.dir, mechanisms),
-		"cert.pem":            string(cert),
-		"key.pem":             string(key),
-		"ca.pem":              string(ca.PEM),
 	}
 	for name, text := range files {
-		mode := os.FileMode(0o644)
-		if name == "key.pem" {
-			mode = 0o600
-		}
-		if err := os.WriteFile(filepath.Join(p.dir, name), []byte(text), mode); err != nil {
+		if err := os.WriteFile(filepath.Join(p.dir, name), []byte(text), 0o644); err != nil {
 			return err
 		}
 	}
@@ -149,16 +134,11 @@ func (p *Postfix) queueDirs() error {
 
 // choosePorts picks three free ports and writes master.cf with them.
 func (p *Postfix) choosePorts() error {
-	var l [3]net.Listener
-	for i := range l {
-		var err error
-		if l[i], err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
-			return err
-		}
-		defer l[i].Close() // only now, so that the three differ
+	ports, err := freePorts(3)
+	if err != nil {
+		return err
 	}
-	port := func(i int) int { return l[i].Addr().(*net.TCPAddr).Port }
-	p.Plain, p.Submission, p.TLS = port(0), port(1), port(2)
+	p.Plain, p.Submission, p.TLS = ports[0], ports[1], ports[2]
 	text := fmt.Sprintf(`%s inet n - n - - smtpd -o smtpd_sasl_auth_enable=no
 %s inet n - n - - smtpd -o smtpd_sasl_auth_enable=yes -o smtpd_tls_security_level=encrypt -o smtpd_client_restrictions=permit_sasl_authenticated,reject
 %s inet n - n - - smtpd -o smtpd_sasl_auth_enable=yes -o smtpd_tls_wrappermode=yes -o smtpd_client_restrictions=permit_sasl_authenticated,reject

@@ -1,9 +1,10 @@
-// Package mailtest is test support: a real Postfix on loopback, with STARTTLS,
-// AUTH and a Maildir, that a test starts, stops, restarts and reads.
+// Package mailtest is test support: real mail servers on loopback (Postfix,
+// OpenSMTPD, Exim, aiosmtpd) with STARTTLS, AUTH and a Maildir, that a test
+// starts, kills, restarts and reads, and Postfix's smtp-sink with its faults.
 //
-// It is imported by tests only and starts no goroutine; Postfix itself runs as
-// processes of its own, which the test's clean-up stops. It needs root, because
-// Postfix does.
+// It is imported by tests only and starts no goroutine; the servers run as
+// processes of their own, which end with the test whatever becomes of it. The
+// first three need root.
 package mailtest
 
 import (
@@ -26,8 +27,12 @@ import (
 	"watchpost/engine/need"
 )
 
-// Domain is the one domain that the server takes mail for; every address in it exists.
-const Domain = "example.test"
+// Domain and IDNDomain are what the servers take mail for; every address in them
+// exists, and one mailbox has it all.
+const (
+	Domain    = "example.test"
+	IDNDomain = "xn--bcher-kva.test" // bücher.test
+)
 
 // Options change how the server is set up. A zero Options is fine.
 type Options struct {
@@ -39,19 +44,12 @@ type Options struct {
 
 // Postfix is a running server. Its fields do not change, restarts included.
 type Postfix struct {
-	Plain      int // port as 25: no AUTH; STARTTLS offered
-	Submission int // port as 587: STARTTLS and AUTH required
-	TLS        int // port as 465: TLS from the first byte, AUTH required
-	CAFile     string
-	User       string
-	Password   string
-
-	t       testing.TB
+	Access
+	mailbox
 	dir     string
 	program string
 	postmap string
 	guard   io.WriteCloser
-	maildir string
 	rejects map[string]int // by address, see Reject
 	writes  int
 }
@@ -72,8 +70,14 @@ func Start(t testing.TB, o Options) *Postfix {
 	// and a Unix socket's path must stay short.
 	dir, err := os.MkdirTemp("", "postfix-")
 	must(t, err)
-	p := &Postfix{t: t, dir: dir, program: program, postmap: postmap, rejects: map[string]int{}, maildir: filepath.Join(dir, "mail", "Maildir"),
-		CAFile: filepath.Join(dir, "ca.pem"), User: "camera@" + Domain, Password: "secret of the camera"}
+	p := &Postfix{dir: dir, program: program, postmap: postmap, rejects: map[string]int{}, Access: access(dir)}
+	p.mailbox = mailbox{t: t, maildir: filepath.Join(dir, "mail", "Maildir"), waiting: func(d os.DirEntry) bool {
+		st, err := d.Info()
+		return err == nil && st.Mode()&0o100 != 0 // without: under way, or broken off
+	}}
+	for _, q := range []string{"maildrop", "incoming", "active", "deferred"} {
+		p.queues = append(p.queues, filepath.Join(dir, "queue", q))
+	}
 	t.Cleanup(func() {
 		if t.Failed() {
 			log, _ := os.ReadFile(p.log())
@@ -115,7 +119,12 @@ func (p *Postfix) Start() {
 }
 
 // Stop stops the server. Stopping a stopped one does nothing.
-func (p *Postfix) Stop() {
+func (p *Postfix) Stop() { p.end(syscall.SIGTERM) }
+
+// Kill ends the server and all its processes with SIGKILL.
+func (p *Postfix) Kill() { p.end(syscall.SIGKILL) }
+
+func (p *Postfix) end(with syscall.Signal) {
 	b, err := os.ReadFile(filepath.Join(p.dir, "queue", "pid", "master.pid"))
 	if err != nil {
 		return
@@ -125,7 +134,11 @@ func (p *Postfix) Stop() {
 		return
 	}
 	// master leads a process group; its children hold the listening sockets too.
-	syscall.Kill(pid, syscall.SIGTERM)
+	if with == syscall.SIGKILL {
+		pid = -pid
+	}
+	syscall.Kill(pid, with)
+	pid = max(pid, -pid)
 	for end := time.Now().Add(3 * time.Second); syscall.Kill(-pid, 0) == nil; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			syscall.Kill(-pid, syscall.SIGKILL)
@@ -173,81 +186,6 @@ func (p *Postfix) writeRejects() error {
 	p.writes++
 	at := time.Now().Add(time.Duration(p.writes) * 2 * time.Second)
 	return os.Chtimes(name+".db", at, at)
-}
-
-// Mails returns what was delivered, oldest first, with the server's own header
-// lines and with LF line ends, as it lies in the Maildir. See Strip.
-func (p *Postfix) Mails() [][]byte {
-	p.t.Helper()
-	entries, err := os.ReadDir(filepath.Join(p.maildir, "new"))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	must(p.t, err)
-	var all [][]byte
-	for _, e := range entries { // a Maildir's names begin with the time
-		b, err := os.ReadFile(filepath.Join(p.maildir, "new", e.Name()))
-		must(p.t, err)
-		all = append(all, b)
-	}
-	return all
-}
-
-// WaitMails waits until there are at least n mails and returns them all; the
-// test fails where that takes longer than timeout.
-func (p *Postfix) WaitMails(n int, timeout time.Duration) [][]byte {
-	p.t.Helper()
-	for end := time.Now().Add(timeout); ; time.Sleep(20 * time.Millisecond) {
-		m := p.Mails()
-		if len(m) >= n {
-			return m
-		}
-		if time.Now().After(end) {
-			p.t.Fatalf("%d of %d mails delivered after %v", len(m), n, timeout)
-		}
-	}
-}
-
-// Idle waits until the server's own queue is empty: what it accepted is in the Maildir.
-func (p *Postfix) Idle(timeout time.Duration) {
-	p.t.Helper()
-	for end := time.Now().Add(timeout); ; time.Sleep(20 * time.Millisecond) {
-		waiting := 0
-		for _, q := range []string{"maildrop", "incoming", "active", "deferred"} {
-			filepath.WalkDir(filepath.Join(p.dir, "queue", q), func(_ string, d os.DirEntry, err error) error {
-				if err == nil && d.Type().IsRegular() {
-					waiting++
-				}
-				return nil
-			})
-		}
-		if waiting == 0 {
-			return
-		}
-		if time.Now().After(end) {
-			p.t.Fatalf("%d mails in the server's queue after %v", waiting, timeout)
-		}
-	}
-}
-
-// Strip removes from a delivered mail the header lines that the server put at
-// its top (Return-Path, X-Original-To, Delivered-To, Received) and makes LF CRLF
-// again: what remains is what the client sent, byte for byte.
-func Strip(delivered []byte) []byte {
-	rest := delivered
-	for {
-		line, _, _ := bytes.Cut(rest, []byte("\n"))
-		name, _, _ := bytes.Cut(line, []byte(":"))
-		switch string(name) {
-		case "Return-Path", "X-Original-To", "Delivered-To", "Received":
-		default:
-			return bytes.ReplaceAll(rest, []byte("\n"), []byte("\r\n"))
-		}
-		_, rest, _ = bytes.Cut(rest, []byte("\n"))
-		for len(rest) > 0 && (rest[0] == ' ' || rest[0] == '\t') { // folded
-			_, rest, _ = bytes.Cut(rest, []byte("\n"))
-		}
-	}
 }
 
 // watch starts a shell that outlives a test killed in the middle (no clean-up

@@ -13,7 +13,7 @@ import (
 )
 
 // send hands a mail over with the standard library's client, as a second opinion.
-func send(p *Postfix, port int, to string, body string) error {
+func send(p Access, port int, to string, body string) error {
 	var conn net.Conn
 	conn, err := net.Dial("tcp", Addr(port))
 	if err != nil {
@@ -69,7 +69,7 @@ func TestPostfix(t *testing.T) {
 	t.Logf("up in %v", time.Since(began).Round(time.Millisecond))
 	const body = "Message-ID: <1@example.test>\r\nSubject: x\r\n\r\n.dot\r\nend\r\n"
 	for i, port := range []int{p.Plain, p.Submission, p.TLS} {
-		if err := send(p, port, "guard@"+Domain, body); err != nil {
+		if err := send(p.At(), port, "guard@"+Domain, body); err != nil {
 			t.Fatalf("port %d of 3: %v", i+1, err)
 		}
 	}
@@ -82,22 +82,22 @@ func TestPostfix(t *testing.T) {
 	p.Reject("bad@"+Domain, 550)
 	p.Reject("later@"+Domain, 450)
 	for addr, code := range map[string]int{"bad": 550, "later": 450} {
-		err := send(p, p.Plain, addr+"@"+Domain, body)
+		err := send(p.At(), p.Plain, addr+"@"+Domain, body)
 		if err == nil || !strings.HasPrefix(err.Error(), strconv.Itoa(code)) {
 			t.Errorf("RCPT %s: %v, want %d", addr, err, code)
 		}
 	}
 	p.Reject("bad@"+Domain, 0)
-	if err := send(p, p.Plain, "bad@"+Domain, body); err != nil {
+	if err := send(p.At(), p.Plain, "bad@"+Domain, body); err != nil {
 		t.Errorf("after the refusal was taken back: %v", err)
 	}
 
 	p.Stop()
-	if err := send(p, p.Plain, "guard@"+Domain, body); err == nil {
+	if err := send(p.At(), p.Plain, "guard@"+Domain, body); err == nil {
 		t.Error("a stopped server took a mail")
 	}
 	p.Start()
-	if err := send(p, p.Plain, "guard@"+Domain, body); err != nil {
+	if err := send(p.At(), p.Plain, "guard@"+Domain, body); err != nil {
 		t.Errorf("after a restart: %v", err)
 	}
 	p.WaitMails(5, 20*time.Second)
