@@ -3,6 +3,7 @@ package mail
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -15,6 +16,7 @@ import (
 	"github.com/emersion/go-smtp"
 
 	"watchpost/engine/config"
+	"watchpost/engine/durable"
 	"watchpost/engine/durable/powercut"
 	"watchpost/engine/event"
 )
@@ -123,6 +125,13 @@ func TestPowerCut(t *testing.T) {
 	p.set(0)
 	p.submit(alarm("alarm-3", time.Now()))
 
+	// One that is dropped by a program that is killed before the folder's fsync.
+	p.submit(alarm("alarm-4", time.Now()))
+	p.dropAndDie("alarm-4")
+	p.open()
+	rec.Say(shown{p.mail("alarm-4")})
+	p.set(0)
+
 	// A server that is busy: everything waits, also after a start.
 	server.set(func(l *ledger) {
 		l.busy = &smtp.SMTPError{Code: 421, EnhancedCode: smtp.EnhancedCode{4, 7, 0}, Message: "slow down"}
@@ -194,6 +203,24 @@ func (p *poweredBox) runUntil(ok func() bool) {
 	if !runUntil(p.Outbox, ok) {
 		p.Fatalf("not in time: %+v", p.Mails())
 	}
+}
+
+// dropAndDie does what Drop does up to the rename.
+func (p *poweredBox) dropAndDie(id string) {
+	p.Helper()
+	r := p.mails[id].record.clone()
+	for i := range r.Mail.Recipients {
+		r.Mail.Recipients[i].State = event.RcptDrop
+	}
+	b, err := json.Marshal(r)
+	p.do(err)
+	f, err := durable.CreateTemp(filepath.Join(p.dir, "queue"))
+	p.do(err)
+	defer f.Close()
+	_, err = f.Write(b)
+	p.do(err)
+	p.do(f.Sync())
+	p.do(durable.Move(f.Name(), filepath.Join(p.dir, "queue", id+".json")))
 }
 
 // runUntil runs an outbox until ok, and reports whether that came about.

@@ -240,6 +240,7 @@ func (o *Outbox) settle(id string, revision int, results outcomes, f *fault) {
 	default:
 		o.hold = hold{} // line and account work
 	}
+	by := o.setup.account()
 	var next time.Time
 	if e := o.mails[id]; e != nil && revision == o.setup.revision { // a new configuration tries at once
 		next = time.Now().Add(backOff(o.times.retry(k), e.Failed))
@@ -249,7 +250,13 @@ func (o *Outbox) settle(id string, revision int, results outcomes, f *fault) {
 	err := o.change(id, func(r *record) bool {
 		results.apply(&r.Mail)
 		tried(&r.Mail, f)
-		r.Next = nil
+		r.Next, r.Refused = nil, nil
+		if r.Mail.Count(event.RcptHeld) > 0 {
+			r.Refused = &refusal{Account: by, Step: "rcpt"}
+			if f != nil {
+				r.Refused.Step = f.step
+			}
+		}
 		if r.Mail.Count(event.Pending) > 0 && !next.IsZero() {
 			r.Failed++
 			r.Next, r.Mail.NextTry = o.uptime.keep(next), wall(next)

@@ -117,3 +117,47 @@ func TestLineBack(t *testing.T) {
 		t.Errorf("an account is tried again in %v because a route came back", wait)
 	}
 }
+
+// What was refused is tried again when the configuration that caused it changes,
+// also one that was changed while nothing ran: the reply address, and the account.
+func TestHeldIsReconsidered(t *testing.T) {
+	f := newFaulty(t, map[string]string{"MAIL": "550 5.7.60 SendAsDenied"})
+	c := f.settings()
+	dir := t.TempDir()
+	b := start(t, dir, c, config.Secrets{})
+	b.submit(firing(1, time.Now(), picture(t, 64, 48)))
+	id := event.AlarmID(1)
+	was := b.untilState(id, "held")
+	f.unset("MAIL")
+	b.stop()
+	b = start(t, dir, c, config.Secrets{}) // nothing has changed
+	time.Sleep(200 * time.Millisecond)
+	if m := b.mail(id); m.QueueState() != "held" || m.Attempts != 1 {
+		t.Errorf("%+v", m)
+	}
+	b.stop()
+	c.Mail.ReplyAddress = "gate3@example.test"
+	b = start(t, dir, c, config.Secrets{})
+	m := b.untilState(id, "delivered")
+	f.mu.Lock()
+	p := parse(t, []byte(f.last))
+	f.mu.Unlock()
+	if p.header.Get("From") != "<gate3@example.test>" || len(p.images) != 1 || m.MessageID != was.MessageID || p.header.Get("To") != "<guard@example.test>" {
+		t.Errorf("%v, %+v", p.header, m)
+	}
+
+	relay := newFaulty(t, map[string]string{"RCPT": "554 5.7.1 Relay access denied"})
+	c = relay.settings()
+	b = start(t, t.TempDir(), c, config.Secrets{})
+	b.submit(firing(1, time.Now(), nil))
+	b.untilState(id, "held")
+	b.Configure(c, config.Secrets{}, time.UTC) // the same again
+	time.Sleep(200 * time.Millisecond)
+	if m := b.mail(id); m.QueueState() != "held" || m.Attempts != 1 {
+		t.Errorf("%+v", m)
+	}
+	other := newFaulty(t, map[string]string{})
+	c.SMTP = other.settings().SMTP
+	b.Configure(c, config.Secrets{}, time.UTC)
+	b.untilState(id, "delivered")
+}

@@ -54,11 +54,11 @@ type Outbox struct {
 	problems []string
 	full     string // why images are being left out, or mails cannot be taken; empty: there is room
 	setup    setup
+	anew     bool // it was just put in force: what is held may have a cause that is gone
 	hold     hold
 	holdKept time.Time // the hold's end as it is on the disk; zero: none is
 	budget   budget
 	now      *attempt      // nil: none
-	lineBack time.Time     // monotonic: the last call of LineBack that was heeded
 	wake     chan struct{} // has room for one: the sender looks again
 }
 
@@ -155,7 +155,7 @@ func (o *Outbox) Configure(c config.Config, s config.Secrets, zone *time.Locatio
 	o.mu.Lock()
 	first := o.setup.revision == 0
 	o.setup = setup{config: c, secrets: s, zone: zone, revision: o.setup.revision + 1}
-	o.hold = hold{}
+	o.hold, o.anew = hold{}, true
 	if first {
 		o.resume()
 	} else {
@@ -175,22 +175,18 @@ func (o *Outbox) Configure(c config.Config, s config.Secrets, zone *time.Locatio
 func (o *Outbox) LineBack() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	const often = 2 * time.Second // a flapping link does not make us hammer
-	if now := time.Now(); now.Sub(o.lineBack) >= often {
-		o.lineBack = now
-		if o.hold.kind == network {
-			o.hold = hold{}
-		}
-		for _, e := range o.mails {
-			if e.line {
-				e.next = time.Time{}
-			}
-		}
-		if o.now != nil {
-			o.now.breakOff() // it may be waiting for an answer on the old way
-		}
-		poke(o.wake)
+	if o.hold.kind == network {
+		o.hold = hold{}
 	}
+	for _, e := range o.mails {
+		if e.line {
+			e.next = time.Time{}
+		}
+	}
+	if o.now != nil {
+		o.now.breakOff() // it may be waiting for an answer on the old way
+	}
+	poke(o.wake)
 }
 
 // Submit renders n and spools it; it returns when the mail is on the disk. A
@@ -353,18 +349,7 @@ func (o *Outbox) Retry(id string) error {
 	}
 	o.mu.Unlock()
 	for _, id := range ids {
-		err = errors.Join(err, o.change(id, func(r *record) bool {
-			m := &r.Mail
-			r.Next, r.Failed = nil, 0
-			changed := m.Problem != "" || !m.NextTry.IsZero()
-			m.Problem, m.NextTry = "", time.Time{}
-			for i := range m.Recipients {
-				if r := &m.Recipients[i]; r.State == event.RcptHeld {
-					r.State, changed = event.Pending, true
-				}
-			}
-			return changed
-		}, nil))
+		err = errors.Join(err, o.change(id, func(r *record) bool { return r.release() }, nil))
 	}
 	o.mu.Lock()
 	o.hurry()

@@ -37,8 +37,16 @@ type record struct {
 	Former *version `json:"former,omitempty"`
 	// When the next attempt is due, and how many in a row failed once the server
 	// was ready for the mail.
-	Next   *moment `json:"next,omitempty"`
-	Failed int     `json:"failed,omitempty"`
+	Next *moment `json:"next,omitempty"`
+	// What the refusal of a held recipient was about.
+	Refused *refusal `json:"refused,omitempty"`
+	Failed  int      `json:"failed,omitempty"`
+}
+
+// refusal is why recipients are held: by whom, and at which step.
+type refusal struct {
+	Account string `json:"account"` // see setup.account
+	Step    string `json:"step"`    // mail, rcpt or data
 }
 
 // version tells one rendering of a mail from another.

@@ -25,13 +25,14 @@ func (o *Outbox) render(n event.Notice, head letterhead, date time.Time) (render
 		return rendered{}, err
 	}
 	r := record{
-		Version: recordVersion, From: l.from, Envelope: l.envelope, UTF8: l.utf8, Head: head, Notice: n,
-		Mail: event.Mail{ID: n.ID, Kind: n.Kind, Event: n.Event, Subject: l.subject, MessageID: l.messageID,
+		Version: recordVersion, Envelope: l.envelope, Notice: n,
+		Mail: event.Mail{ID: n.ID, Kind: n.Kind, Event: n.Event, MessageID: l.messageID,
 			At: n.At, Queued: date, Firings: n.Seqs, FiringCount: n.Count(), Trigger: triggerNames(n)},
 	}
 	if n.Count() == 0 {
 		r.Mail.Trigger = ""
 	}
+	r.Head = head
 	r.take(l)
 	for _, a := range l.recipients {
 		r.Mail.Recipients = append(r.Mail.Recipients, event.Recipient{Address: a, State: event.Pending})
@@ -42,6 +43,7 @@ func (o *Outbox) render(n event.Notice, head letterhead, date time.Time) (render
 // take notes what of a letter the record tells.
 func (r *record) take(l letter) {
 	r.SHA256, r.Mail.Bytes = hashOf(l.bytes), int64(len(l.bytes))
+	r.From, r.UTF8, r.Mail.Subject = l.from, l.utf8, l.subject
 	r.Captions = nil
 	for _, im := range l.images {
 		r.Captions = append(r.Captions, event.Image{At: im.At, Level: im.Level})
@@ -54,49 +56,62 @@ func hashOf(b []byte) string {
 }
 
 // smaller renders a mail of the spool again, at most limit bytes, with smaller
-// images and then fewer; why is the sentence that says so in its text. Everything
-// else stays, its Message-ID and date too. ok is false where it is as small as it
-// gets. Called with disk held, and only where no server can have the mail.
+// images and then fewer; why is the sentence that says so in its text. ok is false
+// where it is as small as it gets. Called with disk held, and only where no server
+// can have the mail.
 func (o *Outbox) smaller(e *entry, limit int64, why string) (ok bool, err error) {
-	r := e.record.clone()
-	f, err := os.Open(o.spool.queue(r.Mail.ID + ".eml"))
-	if err != nil {
-		return false, err
-	}
-	images, err := imagesOf(f, r.Captions, summaryImages)
-	f.Close()
+	images, err := o.images(e, summaryImages)
 	if err != nil || len(images) == 0 {
 		return false, err
 	}
 	const b64 = 78. / 57 // base64 in lines of 76 and CR LF
-	text := r.Mail.Bytes - int64(float64(total(images))*b64) - 1000
-	n := r.Notice
-	n.Images = fitImages(images, max(0, int(float64(limit-text)/b64)-1000))
-	if total(n.Images) >= total(images) {
-		n.Images = fitImages(images, total(images)*3/4) // the estimate was off: at least a good step down
+	text := e.Mail.Bytes - int64(float64(total(images))*b64) - 1000
+	fitting := fitImages(images, max(0, int(float64(limit-text)/b64)-1000))
+	if total(fitting) >= total(images) {
+		fitting = fitImages(images, total(images)*3/4) // the estimate was off: at least a good step down
 	}
-	l, err := compose(n, form{letterhead: r.Head, version: o.options.Version, date: r.Mail.Queued, messageID: r.Mail.MessageID, note: why})
+	return true, o.rewrite(e, e.Head, fitting, why)
+}
+
+// images are those of a mail of the spool, at most n.
+func (o *Outbox) images(e *entry, n int) ([]event.Image, error) {
+	f, err := os.Open(o.spool.queue(e.Mail.ID + ".eml"))
 	if err != nil {
-		return false, err
+		return nil, err
+	}
+	defer f.Close()
+	return imagesOf(f, e.Captions, n)
+}
+
+// rewrite renders a mail of the spool again, with another letterhead or other
+// images; its recipients, its Message-ID and its date stay. Called with disk held.
+func (o *Outbox) rewrite(e *entry, head letterhead, images []event.Image, note string) error {
+	r := e.record.clone()
+	n := r.Notice
+	n.Images = images
+	head.Destinations = r.Head.Destinations
+	l, err := compose(n, form{letterhead: head, version: o.options.Version, date: r.Mail.Queued, messageID: r.Mail.MessageID, note: note})
+	if err != nil {
+		return err
 	}
 	// At no moment do state and mail contradict each other: the state knows both
 	// versions while one takes the place of the other.
 	r.Former = &version{r.SHA256, r.Mail.Bytes}
+	r.Head = head
 	r.take(l)
 	if err := o.spool.save(r); err != nil {
-		return false, err
+		return err
 	}
 	if err := o.spool.write(r.Mail.ID, l.bytes); err != nil {
-		return false, errors.Join(err, o.spool.save(e.record))
+		return errors.Join(err, o.spool.save(e.record))
 	}
 	r.Former = nil
-	if err := o.spool.save(r); err != nil {
-		r.Former = nil // the next change writes it
-	}
+	_ = o.spool.save(r) // where it fails the next change does it
 	o.mu.Lock()
+	o.bytes += r.Mail.Bytes - e.Mail.Bytes
 	e.record = r
 	o.mu.Unlock()
-	return true, nil
+	return nil
 }
 
 // noRoom reports that a disk or quota is full.

@@ -79,6 +79,7 @@ func TestClientErrors(t *testing.T) {
 		{name: "premature reply, DATA", play: script{"DATA": "354 go" + twice + "queued"}, out: all("not asked")},
 		{name: "early data reply, refused for good", play: script{"BODY": "552 5.3.4 message size exceeds limit", "DOT": hangUp}, out: this(held, "too large")},
 		{name: "early data reply, refused for now", play: script{"BODY": "451 4.3.0 later", "DOT": hangUp}, out: this(pending, "")},
+		{name: "early data reply, with the 354", play: script{"DATA": "354 go\r\n552 5.3.4 message size exceeds limit"}, out: this(held, "too large")},
 		{name: "partial reply, greeting", play: script{"GREETING": raw + "220 x", "EHLO": hangUp}, brief: true, out: all("")},
 		{name: "partial reply, MAIL", play: script{"MAIL": raw + "250 o", "RCPT": silent}, brief: true, out: all("")},
 		{name: "partial reply, dot", play: script{"DOT": raw + "250 2.0.0 que"}, brief: true, out: outcome{pending, 1, true, ""}},
@@ -132,6 +133,13 @@ func TestClientErrors(t *testing.T) {
 			}
 		})
 	}
+	t.Run("early data reply, and closed in the middle of the text", func(t *testing.T) {
+		s := newStage(t, script{"BODY": last + "552 5.3.4 message size exceeds limit"})
+		if f := attemptWith(context.Background(), s.relay(), config.Secrets{}, defaultTimeouts, 32<<20); f == nil || f.code != 552 || f.kind != permanent {
+			t.Errorf("the broken line hides what the server said: %+v", f)
+		}
+		s.closed(t)
+	})
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			s := newStage(t, c.play, withTLS(good.conf))

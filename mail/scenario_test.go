@@ -48,6 +48,7 @@ type script map[string]string
 const (
 	hangUp = ""         // closes the connection
 	drip   = "drip:"    // before a reply: a byte at a time, and no end
+	last   = "last:"    // before a reply: and closes
 	slowly = "slowly:"  // before a reply: after a while
 	raw    = "raw:"     // before a reply: no line end is added
 	deaf   = "deaf"     // reads nothing any more
@@ -170,8 +171,9 @@ func (s *stage) serve(c net.Conn) {
 		if command == "DOT" && strings.HasPrefix(reply, "250 ") {
 			s.mails.Add(1)
 		}
+		reply, closes := strings.CutPrefix(reply, last)
 		_, err := c.Write([]byte(reply))
-		return reply, err == nil
+		return reply, err == nil && !closes
 	}
 	if _, ok := answer("GREETING", "220 stage.example.test"); !ok {
 		return

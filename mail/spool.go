@@ -46,7 +46,8 @@ func (s spool) add(r record, eml []byte) error {
 		return err
 	}
 	if err := s.save(r); err != nil {
-		durable.Remove(s.queue(r.Mail.ID + ".eml")) // without its state it is nothing; a start removes it too
+		durable.Remove(s.queue(r.Mail.ID + ".json")) // where only its fsync failed it is there
+		durable.Remove(s.queue(r.Mail.ID + ".eml"))  // without its state it is nothing; a start removes it too
 		return err
 	}
 	return nil
@@ -168,6 +169,11 @@ func (s spool) load() (queued []record, settled []event.Mail, problems []string,
 			return nil, nil, nil, fmt.Errorf("mail spool: %w", err)
 		}
 		if err := durable.Sweep(d); err != nil {
+			return nil, nil, nil, fmt.Errorf("mail spool: %w", err)
+		}
+		// A program that was killed may have renamed a file and not fsynced the
+		// folder. From here on what is in it is acted upon.
+		if err := durable.SyncDir(d); err != nil {
 			return nil, nil, nil, fmt.Errorf("mail spool: %w", err)
 		}
 	}

@@ -41,6 +41,7 @@ func (o *Outbox) hurry() {
 // for the server's reply.
 func (o *Outbox) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
+		o.reconsider()
 		id, wait := o.next()
 		if id != "" {
 			if !o.saveLate(id) {

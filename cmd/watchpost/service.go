@@ -157,6 +157,12 @@ func (s *service) run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.outbox.Run(ctx) })
 	g.Go(func() error { return s.engine.Run(ctx) })
+	g.Go(func() error {
+		if err := hw.WatchNetwork(ctx, s.outbox.LineBack); err != nil && ctx.Err() == nil {
+			s.log.Warn("network", "problem", err) // mail works without, only later after an outage
+		}
+		return nil
+	})
 	if s.socket != nil {
 		g.Go(func() error { return control.Serve(ctx, s.socket, s.engine) })
 	}

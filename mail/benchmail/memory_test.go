@@ -106,13 +106,20 @@ func queue(t *testing.T, rows *table) {
 		return took, float64(held[1]) * 1024 / 1e6
 	}
 	buf := make([]byte, 64<<10)
-	plainly := func(cold bool) (took times) {
+	// plainly is the least: the states read and the mails found there, or all of it read and hashed.
+	plainly := func(cold, all bool) (took times) {
 		for range 3 {
 			if cold {
 				forget(t, names)
 			}
 			began := time.Now()
 			for _, name := range names {
+				if !all && filepath.Ext(name) != ".json" {
+					if _, err := os.Stat(name); err != nil {
+						t.Fatal(err)
+					}
+					continue
+				}
 				f, err := os.Open(name)
 				if err != nil {
 					t.Fatal(err)
@@ -129,16 +136,17 @@ func queue(t *testing.T, rows *table) {
 	}
 	warm, held := open(false)
 	cold, _ := open(true)
-	readWarm, readCold := plainly(false), plainly(true)
+	least, leastCold, everything := plainly(false, false), plainly(true, false), plainly(false, true)
 
 	rows.section(fmt.Sprintf("With %d mails waiting, %d files of %.0f MB together", queueMails, len(names), float64(bytes)/1e6), "s; MB")
 	row := func(what string, d, own times) {
 		rows.row(what, fmt.Sprintf("%.2f", d.at(0.5).Seconds()), ratio(float64(d.at(0.5)), float64(own.at(0.5))))
 	}
 	row("start-up (mail.Open), the files in the page cache", warm, warm)
-	row("reading and hashing the same files one by one, nothing more", readWarm, warm)
+	row("the states read and the mails found there, nothing more", least, warm)
+	row("all files read and hashed", everything, warm)
 	row("start-up, the files not in the page cache", cold, cold)
-	row("reading and hashing them, not in the page cache", readCold, cold)
+	row("the states read and the mails found there, not in the page cache", leastCold, cold)
 	rows.row("peak memory: opened, and listed once", fmt.Sprintf("%.1f", held), "")
 	// Last, because it may make a digest of the oldest.
 	k.List, k.Run = false, 20*time.Second

@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -12,8 +13,8 @@ import (
 
 // beside runs the last arguments in a machine of its own as far as files go: with
 // the folder $1 for passwd, group and what programs write, and the unpacked
-// packages $2 on /mnt. The shell
-// stays the first of the processes: when it ends, all do.
+// packages $2 on /mnt. The shell stays the first of its processes: when it ends,
+// all do.
 const beside = `set -e
 dir=$1 packages=$2
 shift 2
@@ -44,19 +45,17 @@ func (s *Server) besides(packages string, users []string, args ...string) {
 	for _, file := range []string{"passwd", "group"} {
 		text, err := os.ReadFile(filepath.Join("/etc", file))
 		must(t, err)
+		lines := strings.SplitAfter(string(text), "\n")
 		for i, u := range users {
-			id := systemID + i
-			line := u + ":x:" + strconv.Itoa(id)
+			id := strconv.Itoa(systemID + i)
+			line := u + ":x:" + id + ":\n"
 			if file == "passwd" {
-				line += ":" + strconv.Itoa(id) + "::/nonexistent:/usr/sbin/nologin\n"
-			} else {
-				line += ":\n"
+				line = u + ":x:" + id + ":" + id + "::/nonexistent:/usr/sbin/nologin\n"
 			}
-			if !strings.Contains("\n"+string(text), "\n"+u+":") {
-				text = append(text, line...)
-			}
+			// Where the machine has the user, it has another number.
+			lines = append(slices.DeleteFunc(lines, func(l string) bool { return strings.HasPrefix(l, u+":") }), line)
 		}
-		s.write("etc/"+file, string(text), 0o644)
+		s.write("etc/"+file, strings.Join(lines, ""), 0o644)
 	}
 	for _, d := range []string{"var/spool", "var/lib", "run"} {
 		must(t, os.MkdirAll(s.path(d), 0o755))

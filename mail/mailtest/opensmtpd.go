@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"watchpost/engine/need"
 )
@@ -29,7 +30,8 @@ func StartOpenSMTPD(t testing.TB) *Server {
 		must(t, own(s.path("mail/Maildir/"+d), "nobody"))
 	}
 	s.refuse = func() error {
-		s.Kill() // it reads its configuration at its start only
+		s.Idle(time.Minute) // what is killed while it delivers delivers again
+		s.Kill()            // it reads its configuration at its start only
 		s.writeSmtpdConf()
 		return s.start()
 	}

@@ -7,9 +7,17 @@ import (
 	"time"
 )
 
-func TestOpenSMTPD(t *testing.T) { tryServer(t, StartOpenSMTPD(t)) }
-func TestExim(t *testing.T)      { tryServer(t, StartExim(t)) }
-func TestAiosmtpd(t *testing.T)  { tryServer(t, StartAiosmtpd(t, 0)) }
+func TestServers(t *testing.T) {
+	for name, startServer := range map[string]func(testing.TB) *Server{
+		"opensmtpd": StartOpenSMTPD, "exim": StartExim,
+		"aiosmtpd": func(t testing.TB) *Server { return StartAiosmtpd(t, 0) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tryServer(t, startServer(t))
+		})
+	}
+}
 
 // tryServer asks with the standard library's client for all that a Counterpart promises.
 func tryServer(t *testing.T, s *Server) {
@@ -46,6 +54,7 @@ func tryServer(t *testing.T, s *Server) {
 		}
 		s.Reject(addr+"@"+Domain, 0)
 	}
+	s.Idle(20 * time.Second)
 	s.Kill()
 	if err := send(s.Access, s.Plain, "guard@"+Domain, body); err == nil {
 		t.Error("a killed server took a mail")
@@ -59,5 +68,21 @@ func tryServer(t *testing.T, s *Server) {
 	s.Idle(20 * time.Second)
 	if n, want := len(s.Mails()), len(s.port)+2; n != want {
 		t.Errorf("%d mails, want %d", n, want)
+	}
+}
+
+func TestSink(t *testing.T) {
+	const body = "Message-ID: <1@example.test>\r\nSubject: x\r\n\r\n.dot\r\nend\r\n"
+	s := StartSink(t, "-f", "RCPT")
+	try := func() error { return send(Access{Plain: s.Port, CAFile: "/dev/null"}, s.Port, "guard@"+Domain, body) }
+	if err := try(); err == nil || !strings.HasPrefix(err.Error(), "500") || len(s.Mails()) != 0 {
+		t.Errorf("%v, %d mails", err, len(s.Mails()))
+	}
+	s.Restart()
+	if err := try(); err != nil {
+		t.Error(err)
+	}
+	if m := s.Mails(); len(m) != 1 || string(m[0]) != body {
+		t.Errorf("%q", m)
 	}
 }

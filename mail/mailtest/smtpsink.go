@@ -3,7 +3,6 @@ package mailtest
 import (
 	"bytes"
 	"os"
-	"strings"
 	"testing"
 
 	"watchpost/engine/need"
@@ -49,8 +48,8 @@ func (s *Sink) setOptions(options []string) {
 	s.args = append(append(s.args, options...), Addr(s.Port), "100")
 }
 
-// Mails returns the mails that reached their final dot, in no order, without
-// what smtp-sink adds.
+// Mails returns the mails that reached their final dot, whatever was replied to
+// it, in no order, without what smtp-sink adds.
 func (s *Sink) Mails() [][]byte {
 	s.t.Helper()
 	entries, err := os.ReadDir(s.path("dump"))
@@ -66,12 +65,4 @@ func (s *Sink) Mails() [][]byte {
 		all = append(all, Strip(append(b, '\n')))
 	}
 	return all
-}
-
-// Said returns how often the client's side of the dialogue had the command, where
-// the options hold -v.
-func (s *Sink) Said(command string) int {
-	log, err := os.ReadFile(s.path("log"))
-	must(s.t, err)
-	return strings.Count(strings.ToUpper(string(log)), ": "+strings.ToUpper(command))
 }
