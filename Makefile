@@ -1,11 +1,11 @@
 # watchpost: see README.md. `make run` opens it, `make test` tests it.
 
 VERSION ?= 0.1.0
-PACKAGES = postfix sasl2-bin libsasl2-modules ffmpeg tmux python3 \
+PACKAGES = postfix sasl2-bin libsasl2-modules python3 python3-aiosmtpd iproute2 ffmpeg tmux \
 	qemu-system-x86 busybox-static cpio kmod xz-utils
 GO ?= go
 
-.PHONY: build run test deps need bench eval docs clean
+.PHONY: build run test deps need bench bench-mail eval docs clean
 
 build:
 	$(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/watchpost ./cmd/watchpost
@@ -36,6 +36,12 @@ deps:
 
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem ./engine/motion ./hw ./engine/journal ./mail
+
+# The sender and the spool beside the disk, a bare dialogue, Postfix, nullmailer,
+# msmtp and swaks: one table, after some minutes.
+bench-mail:
+	@$(MAKE) --no-print-directory need PACKAGES='$(PACKAGES) msmtp swaks libnet-ssleay-perl'
+	@cd mail/benchmail && $(GO) test -count=1 -timeout 30m -run '^TestTable$$' -args -table
 
 # The detector on the labelled clips; needs them (see README.md).
 eval: build

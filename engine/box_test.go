@@ -1,11 +1,13 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,6 +24,7 @@ type fakeCamera struct {
 	square bool
 	fail   error
 	found  string // what is found where none is configured
+	every  time.Duration
 }
 
 func (c *fakeCamera) find() (source, why string) {
@@ -62,7 +65,7 @@ func (c *fakeCamera) Run(ctx context.Context, deliver func(*frame.Frame)) error 
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(camEvery):
+		case <-time.After(cmp.Or(c.every, camEvery)):
 		}
 	}
 }
@@ -102,6 +105,7 @@ type fakeOutbox struct {
 	state   event.RecipientState
 	err     error
 	slow    time.Duration
+	folds   int
 }
 
 func newFakeOutbox() *fakeOutbox {
@@ -170,6 +174,41 @@ func (o *fakeOutbox) change(id string, s event.RecipientState) error {
 	return nil
 }
 
+// fold makes a digest of the mails in the queue that nobody has got.
+func (o *fakeOutbox) fold(ids ...string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.folds++
+	d := event.Mail{ID: fmt.Sprintf("%08d-digest", o.folds), Kind: event.Digest, Recipients: []event.Recipient{{Address: "a@b.example", State: event.Pending}}}
+	var all []event.Gathered
+	for _, id := range ids {
+		m := o.mails[id]
+		delete(o.mails, id)
+		all = append(all, event.Gathered{Seqs: m.Firings})
+		d.FiringCount += m.FiringCount
+		d.Replaces = append(append(d.Replaces, id), m.Replaces...)
+	}
+	d.Firings = event.Merge(all...).Seqs
+	o.mails[d.ID] = d
+	o.feed.MailChanged(d)
+}
+
+// damage sets a mail of the queue aside.
+func (o *fakeOutbox) damage(id string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	m := o.mails[id]
+	delete(o.mails, id)
+	m.Damaged = true
+	o.feed.MailChanged(m)
+}
+
+func (o *fakeOutbox) set(f func()) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	f()
+}
+
 func (o *fakeOutbox) Retry(id string) error { return o.change(id, event.Pending) }
 func (o *fakeOutbox) Drop(id string) error  { return o.change(id, event.RcptDrop) }
 
@@ -196,9 +235,10 @@ func (o *fakeOutbox) sent() []event.Notice {
 	return slices.Clone(o.notices)
 }
 
-type testClock struct{}
+// testClock is the bubble's clock, set forward.
+type testClock struct{ ahead atomic.Int64 }
 
-func (testClock) Now() time.Time { return time.Now() }
+func (c *testClock) Now() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }
 
 // box is an engine in a test with what stands around it.
 type box struct {
@@ -207,6 +247,9 @@ type box struct {
 	dir    string
 	cam    *fakeCamera
 	out    *fakeOutbox
+	clock  testClock
+	boot   string
+	mode   string
 	cancel context.CancelFunc
 	ran    chan error
 }
@@ -225,8 +268,8 @@ func (b *box) start(cfg config.Config) {
 	e, err := New(Options{
 		OpenCamera: func(config.Camera) (Camera, error) { return b.cam, nil },
 		FindCamera: b.cam.find,
-		Pictures:   fakePictures{}, Outbox: b.out, Mail: b.out.feed, Clock: testClock{},
-		File: config.Open(path), Stamp: config.Open(path).Stamp(), Loaded: config.Loaded{Config: cfg, Revision: "r"}, Directory: b.dir, Version: "test", Mode: "service",
+		Pictures:   fakePictures{}, Outbox: b.out, Mail: b.out.feed, Clock: &b.clock, BootID: func() string { return b.boot },
+		File: config.Open(path), Stamp: config.Open(path).Stamp(), Loaded: config.Loaded{Config: cfg, Revision: "r"}, Directory: b.dir, Version: "test", Mode: cmp.Or(b.mode, "service"),
 	})
 	if err != nil {
 		b.t.Fatal(err)

@@ -25,7 +25,7 @@ func (e *Engine) Fire(ctx context.Context, name string) (f event.Firing, err err
 		case t.why != "":
 			err = fmt.Errorf("trigger %q cannot fire: %s", name, t.why)
 		default:
-			f, err = e.fire(t, event.Manual, e.Clock.Now(), 0)
+			f, err = e.fire(t, event.Manual, e.now(), 0)
 		}
 	})
 	if derr != nil {

@@ -81,6 +81,7 @@ type detector struct {
 	now      atomic.Pointer[detection]
 	want     atomic.Bool   // an image is wanted of the next frame
 	damaged  atomic.Uint64 // frames that could not be read
+	best     *bestTime
 }
 
 func (d *detector) run(ctx context.Context) error {
@@ -101,7 +102,7 @@ func (d *detector) run(ctx context.Context) error {
 		if c := d.now.Load(); c != cfg || f.Stream != stream {
 			// What was going on ends with the old detector or the old stream.
 			for i, on := range active {
-				if on && !d.send(ctx, signal{trigger: cfg.names[i], at: f.At}) {
+				if on && !d.send(ctx, signal{trigger: cfg.names[i], at: d.best.of(f.At)}) {
 					return nil
 				}
 			}
@@ -113,6 +114,7 @@ func (d *detector) run(ctx context.Context) error {
 			d.damaged.Add(1)
 			continue // a damaged frame is no motion
 		}
+		at := d.best.of(f.At)
 		results := det.Step(&plane, f.Seq, f.Mono)
 		peak, began := 0.0, false
 		for i, r := range results {
@@ -126,7 +128,7 @@ func (d *detector) run(ctx context.Context) error {
 			if data, err := d.pictures.JPEG(f, jpegQuality); err != nil {
 				d.damaged.Add(1)
 			} else {
-				d.ring.Add(event.Image{At: f.At, Level: peak, JPEG: data})
+				d.ring.Add(event.Image{At: at, Level: peak, JPEG: data})
 				lastImage, had = f.Mono, true
 				select {
 				case d.images <- struct{}{}:
@@ -137,7 +139,7 @@ func (d *detector) run(ctx context.Context) error {
 		for i, r := range results {
 			if r.Started || r.Ended {
 				active[i] = r.Active
-				if !d.send(ctx, signal{trigger: cfg.names[i], started: r.Started, at: f.At, level: r.Level}) {
+				if !d.send(ctx, signal{trigger: cfg.names[i], started: r.Started, at: at, level: r.Level}) {
 					return nil
 				}
 			}

@@ -53,6 +53,7 @@ type Options struct {
 	Demo        string          // what stands in for what
 	Known       []string        // problems that were found before New, as sentences
 	Inbox       func() []string // in demo mode: what arrived at the embedded mail server
+	BootID      func() string   // another one after each start of the machine; nil: the kernel's
 }
 
 // Engine is the run loop. New reads the disk; Run does the rest.
@@ -66,6 +67,7 @@ type Engine struct {
 	ring     *ring.Ring
 	camera   *cameraFeed
 	detector *detector
+	best     *bestTime
 	hub      hub
 
 	signals  chan signal
@@ -110,13 +112,15 @@ func New(o Options) (*Engine, error) {
 	u := s.Usage()
 	e.used.Store(&u)
 	e.camera = newCameraFeed(o.OpenCamera, o.FindCamera)
-	e.detector = &detector{pictures: o.Pictures, box: e.camera.box, ring: e.ring, signals: e.signals, images: e.images}
 	e.loop.init()
+	e.best = newBestTime(o.Clock, e.openConditions())
+	e.detector = &detector{pictures: o.Pictures, box: e.camera.box, ring: e.ring, signals: e.signals, images: e.images, best: e.best}
 	o.Mail.onward(e.hub.publish)
 	if n := j.Damaged(); n > 0 {
 		e.notice("journal damaged", fmt.Sprintf("%d lines of the journal could not be read and were passed over: the disk may be failing", n))
 	}
 	e.adopt(o.Loaded, o.Findings)
+	e.beginConditions()
 	e.recover()
 	return e, nil
 }
@@ -148,6 +152,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 	close(e.keeper)
 	<-keeperDone
+	e.stopConditions()
 	if errors.Is(err, context.Canceled) {
 		return nil
 	}

@@ -36,7 +36,7 @@ func (e *Engine) accept(u unaccepted) bool {
 		r.moving = u.t.active
 	}
 	if e.trigger(u.t.cfg.Name) != u.t { // removed while the firing waited
-		e.retire(u.t)
+		e.closeEvent(u.t, "the trigger was removed during the event")
 	}
 	return true
 }
@@ -56,7 +56,7 @@ func (e *Engine) fire(t *trigger, source event.Source, at time.Time, level float
 		f.Disposition, f.Reason, f.EventID = event.Silent, event.NotifyOff, store.ID(f.Seq, f.At)
 	default:
 		f.Disposition, f.EventID = event.Queued, store.ID(f.Seq, f.At)
-		f.HeldOff = now.Before(t.holdUntil(e.current().Config))
+		f.HeldOff = now.Before(t.holdUntil(e.current().Config)) || !e.room()
 	}
 	if err := e.journal.Fire(f); err != nil {
 		e.notice("journal", "firings wait because the journal cannot be written: "+err.Error()+": free some space or check the disk")
@@ -72,10 +72,8 @@ func (e *Engine) fire(t *trigger, source event.Source, at time.Time, level float
 		e.beginEvent(t, f, now)
 	}
 	if f.Disposition == event.Queued {
-		if f.HeldOff {
-			t.pending = append(t.pending, f)
-		} else {
-			e.due = append(e.due, &due{notice: alarm(f), at: now.Add(e.current().Config.Mail.PictureWait)})
+		if !f.HeldOff {
+			e.await(&due{notice: e.tells(event.AlarmID(f.Seq), event.Gather(f)), at: now.Add(e.current().Config.Mail.PictureWait)})
 			t.alarmed = now
 		}
 	}
@@ -84,23 +82,20 @@ func (e *Engine) fire(t *trigger, source event.Source, at time.Time, level float
 	return f, nil
 }
 
-// endHoldOffs makes the summary of each hold-off that is over.
+// endHoldOffs makes the summary of each hold-off that is over, where there is
+// room for one; that of a trigger that is gone has nothing to wait for. The next
+// firing is mailed at once again and begins the next hold-off.
 func (e *Engine) endHoldOffs(now time.Time) {
-	for _, t := range e.triggers {
-		if len(t.pending) > 0 && !now.Before(t.holdUntil(e.current().Config)) {
-			e.due = append(e.due, &due{notice: summary(t.pending), at: now})
-			t.pending = nil
+	for _, name := range e.journal.Pending() {
+		if t := e.trigger(name); t != nil && now.Before(t.holdUntil(e.current().Config)) || !e.room() {
+			continue
 		}
+		mail, g, err := e.journal.Gather(name)
+		if err != nil {
+			e.notice("summary", "summaries wait because the journal cannot be written: "+err.Error()+": free some space or check the disk")
+			return
+		}
+		e.notice("summary", "")
+		e.await(&due{notice: e.tells(mail, g), at: now})
 	}
-}
-
-func alarm(f event.Firing) event.Notice {
-	return event.Notice{ID: event.AlarmID(f.Seq), Kind: event.Alarm,
-		Gathered: event.Gather(f), At: f.At, Event: f.EventID}
-}
-
-// summary tells of the firings of a hold-off; its moment is that of the newest.
-func summary(fs []event.Firing) event.Notice {
-	return event.Notice{ID: event.SummaryID(fs[0].Seq), Kind: event.Summary,
-		Gathered: event.Gather(fs...), At: fs[len(fs)-1].At, Event: fs[len(fs)-1].EventID}
 }

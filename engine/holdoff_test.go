@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -213,6 +215,159 @@ func TestWatcherHearsOfTheReturn(t *testing.T) {
 		}
 		if state != event.CameraOK {
 			t.Errorf("the watcher's last word is %s", state)
+		}
+	})
+}
+
+// A trigger that goes on firing: the first is mailed at once, those inside the
+// hold-off in one mail at its end, and the next one after that at once again,
+// which begins the next hold-off.
+func TestGoesOnFiring(t *testing.T) {
+	inBox(t, conf(quick()), func(t *testing.T, b *box) {
+		time.Sleep(2 * time.Second)
+		began := time.Now()
+		for range 24 { // four minutes
+			b.fire("yard")
+			time.Sleep(10*time.Second + 10*time.Millisecond)
+		}
+		var got []string
+		for _, n := range b.out.sent() {
+			got = append(got, fmt.Sprintf("%s of %d after %d s", n.Kind, n.Count(), int(n.Firings[0].At.Sub(began).Seconds())))
+		}
+		want := []string{
+			"summary of 5 after 10 s", "alarm of 1 after 0 s", "summary of 5 after 70 s", "alarm of 1 after 60 s",
+			"summary of 5 after 130 s", "alarm of 1 after 120 s", "summary of 5 after 190 s", "alarm of 1 after 180 s",
+		}
+		slices.Sort(got)
+		slices.Sort(want)
+		if !slices.Equal(got, want) {
+			t.Errorf("%q\nwant %q", got, want)
+		}
+	})
+}
+
+// A summary shows the best image of at most nine of its events: the first, the
+// last, and those spread evenly between them; no more are read.
+func TestSummaryImages(t *testing.T) {
+	long := 10 * time.Minute
+	tr := quick()
+	tr.HoldOff = &long
+	inBox(t, conf(tr), func(t *testing.T, b *box) {
+		time.Sleep(10 * time.Second)
+		b.fire("yard")
+		time.Sleep(5 * time.Second)
+		var at []time.Time
+		for i := range 60 { // most of them in the first two minutes
+			at = append(at, b.fire("yard").At)
+			if i < 40 {
+				time.Sleep(3 * time.Second)
+			} else {
+				time.Sleep(20 * time.Second)
+			}
+		}
+		time.Sleep(2 * time.Minute)
+		sent := b.out.sent()
+		n := sent[len(sent)-1]
+		if n.Kind != event.Summary || n.Count() != 60 || len(n.Images) != summaryImages {
+			t.Fatalf("%s of %d with %d images", n.Kind, n.Count(), len(n.Images))
+		}
+		near := func(a, b time.Time, d time.Duration) bool { return a.Sub(b).Abs() <= d }
+		step := at[59].Sub(at[0]) / (summaryImages - 1)
+		for i, im := range n.Images {
+			if !near(im.At, at[0].Add(time.Duration(i)*step), 15*time.Second) {
+				t.Errorf("image %d is of %v, %v after the first", i, im.At, im.At.Sub(at[0]))
+			}
+		}
+		if !near(n.Images[0].At, at[0], 2*time.Second) || !near(n.Images[8].At, at[59], 2*time.Second) {
+			t.Errorf("from %v to %v, want %v to %v", n.Images[0].At, n.Images[8].At, at[0], at[59])
+		}
+	})
+}
+
+// While so many notices wait that there is no room, firings wait for a summary.
+func TestNoRoomForAlarms(t *testing.T) {
+	tr := quick()
+	tr.Post = config.Extent{}
+	cfg := conf(tr)
+	cfg.Mail.HoldOff = 0
+	inBox(t, cfg, func(t *testing.T, b *box) {
+		b.out.err = errors.New("mail is not configured")
+		time.Sleep(time.Second)
+		for i := range dueMax + 20 {
+			if f := b.fire("yard"); f.HeldOff != (i >= dueMax) {
+				t.Fatalf("firing %d: %+v", i+1, f)
+			}
+			time.Sleep(300 * time.Millisecond)
+		}
+		b.out.set(func() { b.out.err = nil })
+		time.Sleep(time.Minute)
+		if a := b.account("yard"); a.Mailed != dueMax || a.Summarised != 20 || len(b.out.sent()) != dueMax+1 {
+			t.Errorf("%d mails, account %+v", len(b.out.sent()), a)
+		}
+		if f := b.fire("yard"); f.HeldOff {
+			t.Errorf("with room again: %+v", f)
+		}
+	})
+}
+
+// A mail of the spool that is damaged is composed again from the journal, and
+// says so; the damaged one is on no list.
+func TestDamagedMail(t *testing.T) {
+	cfg := conf(quick())
+	inBox(t, cfg, func(t *testing.T, b *box) {
+		b.out.keep = true
+		time.Sleep(10 * time.Second)
+		b.fire("yard")
+		for range 3 {
+			time.Sleep(5 * time.Second)
+			b.fire("yard")
+		}
+		time.Sleep(time.Minute)
+		for _, id := range b.out.ids(nil) {
+			b.out.damage(id)
+		}
+		b.out.set(func() { b.out.keep = false })
+		time.Sleep(10 * time.Second)
+		sent := b.out.sent()
+		if len(sent) != 4 || sent[2].ID != sent[0].ID || sent[3].ID != sent[1].ID || sent[3].Count() != 3 || sent[3].Kind != event.Summary || len(sent[3].Images) != 3 || len(sent[2].Images) != 1 {
+			t.Fatalf("%+v", sent)
+		}
+		for _, n := range sent[2:] {
+			if !slices.Contains(n.Notes, noteDamaged) {
+				t.Errorf("%q", n.Notes)
+			}
+		}
+		if a := b.account("yard"); a.Mailed != 1 || a.Summarised != 3 {
+			t.Errorf("account %+v", a)
+		}
+	})
+}
+
+// The mails that a digest stands for are on no list any more, and their firings
+// are summarised when it is delivered.
+func TestDigest(t *testing.T) {
+	cfg := conf(quick())
+	cfg.Mail.HoldOff = 0
+	inBox(t, cfg, func(t *testing.T, b *box) {
+		b.out.keep = true
+		time.Sleep(time.Second)
+		for range 3 {
+			b.fire("yard")
+			time.Sleep(5 * time.Second)
+		}
+		b.out.fold(b.out.ids(nil)[:2]...)
+		time.Sleep(time.Second)
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		snap, _, err := b.Watch(ctx)
+		if err != nil || len(snap.Mails) != 2 || snap.Status.Queue.Queued != 2 || snap.Status.Triggers[0].Queued != 3 {
+			t.Errorf("%+v, %v", snap, err)
+		}
+		b.out.change("00000001-digest", event.Delivered)
+		b.out.change("00000003-alarm", event.Delivered)
+		time.Sleep(time.Second)
+		if a := b.account("yard"); a.Summarised != 2 || a.Mailed != 1 || a.Queued != 0 {
+			t.Errorf("account %+v", a)
 		}
 	})
 }

@@ -163,7 +163,7 @@ func (e *Engine) endEvents(now time.Time) {
 		}
 		if !r.moving && !now.Before(r.end) {
 			e.keepImages()
-			r.stored.End = e.Clock.Now().In(e.zone)
+			r.stored.End = e.now()
 			r.dirty = true
 		}
 		if r.dirty {
@@ -184,7 +184,7 @@ func (e *Engine) closeEvent(t *trigger, why string) {
 	}
 	s := r.state()
 	if s.End.IsZero() {
-		s.End = e.Clock.Now().In(e.zone)
+		s.End = e.now()
 		s.Missing = append(s.Missing, "the rest: "+why)
 	}
 	e.unwritten = append(e.unwritten, func() {

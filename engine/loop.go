@@ -17,7 +17,8 @@ type loop struct {
 	unwritten  []func()              // ends of events for which the keeper had no room
 	composeAt  time.Time             // after a failure nothing is composed before that
 	mails      map[string]event.Mail // what the spool holds, by id
-	byFiring   map[uint64]string     // open firing to its mail
+	toFold     []event.Mail          // digests that the journal does not know of yet
+	orphans    bool                  // mails that the journal has and the spool has not are to be composed
 	due        []*due                // notices to be composed
 	unaccepted []unaccepted          // firings that the journal could not take yet
 	toSettle   []string              // mails whose outcome is in the journal, to be moved out of the queue
@@ -29,23 +30,23 @@ type loop struct {
 	fps        float64
 	fpsFrames  uint64
 	fpsAt      time.Time
+	conditions
 }
 
 func (l *loop) init() {
 	l.zone = time.Local
 	l.mails = map[string]event.Mail{}
-	l.byFiring = map[uint64]string{}
 	l.notices = map[string]string{}
 }
 
 // trigger is one trigger as it runs.
 type trigger struct {
 	cfg     config.Trigger
-	why     string // why it cannot run; empty where it can
-	active  bool   // its source says so now
+	why     string    // why it cannot run; empty where it can
+	active  bool      // its source says so now
+	since   time.Time // monotonic, of active
 	running *running
-	alarmed time.Time      // monotonic moment of the firing that began the last hold-off
-	pending []event.Firing // firings that wait for the hold-off's end
+	alarmed time.Time // monotonic moment of the firing that began the last hold-off
 	last    time.Time
 }
 
@@ -110,6 +111,7 @@ func (e *Engine) ticked(now time.Time) {
 	e.endHoldOffs(now)
 	e.compose(now)
 	e.settle()
+	e.watchBox(now)
 	e.measure(now)
 	e.measureStore(now)
 	e.publishStatus(now)
@@ -120,6 +122,9 @@ func (e *Engine) signalled(s signal) {
 	t := e.trigger(s.trigger)
 	if t == nil {
 		return
+	}
+	if s.started && !t.active {
+		t.since = time.Now()
 	}
 	t.active = s.started
 	if r := t.running; r != nil && !s.started {

@@ -11,7 +11,6 @@ import (
 
 	"watchpost/engine/config"
 	"watchpost/engine/event"
-	"watchpost/engine/frame"
 )
 
 // A start composes what has a record and no mail, and rebuilds a hold-off in progress.
@@ -41,78 +40,6 @@ func TestRestart(t *testing.T) {
 		}
 		if a := b.account("yard"); a.Fired != 2 || a.Mailed != 1 || a.Summarised != 1 {
 			t.Errorf("account %+v", a)
-		}
-	})
-}
-
-// The account of firings holds at every moment for random firings, outcomes and crashes.
-func TestAccountProperty(t *testing.T) {
-	a, c := trig("a"), trig("c")
-	a.Post, c.Post = config.Extent{Time: time.Second}, config.Extent{Time: 3 * time.Second}
-	short := 7 * time.Second
-	c.HoldOff = &short
-	c.Active = []config.Span{{From: 0, To: 12 * 60}}
-	cfg := conf(a, c)
-	inBox(t, cfg, func(t *testing.T, b *box) {
-		b.cam.mu.Lock()
-		b.cam.fail = frame.ErrEnded // no frames: only the account matters here
-		b.cam.mu.Unlock()
-		rng := newRand(t)
-		states := []event.RecipientState{event.Delivered, event.Delivered, event.RcptHeld, event.Pending}
-		accepted := map[string]uint64{}
-		for range 600 {
-			b.out.mu.Lock()
-			b.out.state = states[rng.IntN(len(states))]
-			b.out.mu.Unlock()
-			switch rng.IntN(8) {
-			case 0, 1, 2, 3:
-				name := []string{"a", "c"}[rng.IntN(2)]
-				b.fire(name)
-				accepted[name]++
-			case 4:
-				if ids := b.out.ids(nil); len(ids) > 0 {
-					b.out.change(ids[rng.IntN(len(ids))], states[rng.IntN(len(states))])
-				}
-			case 5:
-				if ids := b.out.ids(func(m event.Mail) bool { return m.Count(event.RcptHeld) > 0 }); len(ids) > 0 {
-					b.out.Drop(ids[0])
-				}
-			case 6:
-				if rng.IntN(6) == 0 {
-					b.stop()
-					b.start(cfg)
-				}
-			}
-			time.Sleep(time.Duration(rng.IntN(3000)) * time.Millisecond)
-			for _, name := range []string{"a", "c"} {
-				if got := b.account(name); got.Fired != accepted[name] {
-					t.Fatalf("%s: fired %d, accepted %d", name, got.Fired, accepted[name])
-				}
-			}
-		}
-		// In the end every mail is delivered and nothing is left open.
-		b.out.mu.Lock()
-		b.out.state = event.Delivered
-		b.out.mu.Unlock()
-		for _, id := range b.out.ids(nil) {
-			b.out.change(id, event.Delivered)
-		}
-		time.Sleep(2 * time.Minute)
-		told := map[uint64]int{}
-		for _, n := range b.out.sent() {
-			for _, f := range n.Firings {
-				told[f.Seq]++
-			}
-		}
-		for _, name := range []string{"a", "c"} {
-			if got := b.account(name); got.Queued != 0 || got.Held != 0 {
-				t.Errorf("%s: %+v", name, got)
-			}
-		}
-		for seq, n := range told {
-			if n != 1 {
-				t.Errorf("firing %d was told %d times", seq, n)
-			}
 		}
 	})
 }

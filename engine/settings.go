@@ -44,7 +44,7 @@ func (e *Engine) adopt(l config.Loaded, findings []config.Finding) {
 	e.acceptWaiting()
 	for _, t := range gone {
 		if e.trigger(t.cfg.Name) != t {
-			e.retire(t)
+			e.closeEvent(t, "the trigger was removed during the event")
 		}
 	}
 	if d := newDetection(c.Triggers); !d.same(e.detector.now.Load()) {
@@ -69,16 +69,7 @@ func (e *Engine) lastAlarm(t config.Trigger) time.Time {
 	if at.IsZero() {
 		return time.Time{}
 	}
-	return time.Now().Add(-max(0, e.Clock.Now().Sub(at)))
-}
-
-// retire ends what a removed trigger was about; nothing of it is lost.
-func (e *Engine) retire(t *trigger) {
-	e.closeEvent(t, "the trigger was removed during the event")
-	if len(t.pending) > 0 {
-		e.due = append(e.due, &due{notice: summary(t.pending), at: time.Now()})
-		t.pending = nil
-	}
+	return time.Now().Add(-max(0, e.now().Sub(at)))
 }
 
 // Config returns the configuration in force, without its secrets.

@@ -55,10 +55,10 @@ func (e *Engine) publishStatus(now time.Time) {
 
 func (e *Engine) status() event.Status {
 	l := e.current()
-	now := e.Clock.Now().In(e.zone)
+	now, clock := e.now(), e.Clock.Now().In(e.zone)
 	s := event.Status{State: "armed", Site: l.Config.Site.Name, Version: e.Version, Mode: e.Mode, Demo: e.Demo,
 		Revision: l.Revision, Camera: e.camera.status(), Storage: *e.used.Load(),
-		Clock:    event.Clock{Time: now, Zone: zoneName(e.zone, now), Set: now.After(event.ClockFloor)},
+		Clock:    event.Clock{Time: clock, Zone: zoneName(e.zone, clock), Set: clock.After(event.ClockFloor)},
 		Triggers: []event.Trigger{}, Problems: []string{}}
 	s.Camera.FPS = float64(int(e.fps*10+0.5)) / 10
 	if s.Camera.State != event.CameraOK {
@@ -122,6 +122,8 @@ func (e *Engine) triggerStatus(t *trigger, now time.Time, a event.Account, det *
 			event.CameraStalled: "the camera gives no picture",
 			event.CameraLost:    "the camera is lost",
 		}[cam]
+	case t.stuck():
+		ts.State, ts.Why = event.StateStuck, "its source has said active for "+span(time.Since(t.since))+" without an end"
 	case !schedule.Active(t.cfg.Active, now):
 		ts.State = event.StateOutside
 		ts.Until, _ = schedule.Next(t.cfg.Active, now)

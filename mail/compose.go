@@ -6,6 +6,9 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
+	"net/textproto"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -136,21 +139,30 @@ func compose(n event.Notice, f form) (letter, error) {
 	cid := func(i int) string { return fmt.Sprintf("image%d.%s@watchpost", i+1, unique) }
 	m.SetBodyString(gomail.TypeTextPlain, p.text())
 	m.AddAlternativeString(gomail.TypeTextHTML, p.html(cid))
+	var embeds []*gomail.File
 	for i, im := range images {
-		name := config.Stamp(im.At.In(n.At.Location()), false) + ".jpg"
-		err := m.EmbedReader(name, bytes.NewReader(im.JPEG),
-			gomail.WithFileContentID("<"+cid(i)+">"), gomail.WithFileContentType("image/jpeg"))
-		if err != nil {
-			return letter{}, fmt.Errorf("compose %s: %w", n.ID, err)
-		}
+		embeds = append(embeds, &gomail.File{
+			Name:        config.Stamp(im.At.In(n.At.Location()), false) + ".jpg",
+			ContentType: "image/jpeg",
+			Header:      textproto.MIMEHeader{"Content-Id": {"<" + cid(i) + ">"}},
+			Writer: func(w io.Writer) (int64, error) { // EmbedReader would copy it
+				n, err := w.Write(im.JPEG)
+				return int64(n), err
+			},
+		})
 	}
+	m.SetEmbeds(embeds)
 	var out bytes.Buffer
+	out.Grow(total(images)*78/57 + 16<<10)
 	if _, err := m.WriteTo(&out); err != nil {
 		return letter{}, fmt.Errorf("compose %s: %w", n.ID, err)
 	}
 	// RFC 2387 §3.1 demands the type of the root part; go-mail leaves it out.
-	l.bytes = bytes.Replace(out.Bytes(), []byte("Content-Type: multipart/related;\r\n"),
-		[]byte("Content-Type: multipart/related; type=\"multipart/alternative\";\r\n"), 1)
+	const related = "Content-Type: multipart/related;"
+	l.bytes = out.Bytes()
+	if at := bytes.Index(l.bytes[:min(len(l.bytes), 64<<10)], []byte(related+"\r\n")); at >= 0 {
+		l.bytes = slices.Insert(l.bytes, at+len(related), []byte(" type=\"multipart/alternative\";")...)
+	}
 	return l, nil
 }
 

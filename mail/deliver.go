@@ -187,12 +187,12 @@ func (o *Outbox) send(s *session, r record) (string, *fault) {
 // tellEvery is how often progress is told at most.
 const tellEvery = 500 * time.Millisecond
 
-// mark notes whether a server may have the mail.
+// mark notes whether a server may have the mail; the attempt's outcome takes it to the disk.
 func (o *Outbox) mark(id string, handed bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if e := o.mails[id]; e != nil {
-		e.handed = handed
+		e.Handed = handed
 	}
 }
 

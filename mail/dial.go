@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"watchpost/engine/config"
 	"watchpost/engine/event"
 )
@@ -68,9 +70,22 @@ func (l *line) Read(p []byte) (int, error) {
 	if l.exact {
 		room = 1
 	}
+	l.acknowledge()
 	n, err := l.Conn.Read(p[:min(len(p), room)])
 	l.left -= n
 	return n, err
+}
+
+// acknowledge has what arrives acknowledged at once. Else the reply behind a
+// TLS 1.3 ticket waits 40 ms for the delayed acknowledgement of that (RFC 1122
+// §4.2.3.2, RFC 896), once a connection. Linux falls back by itself, so that each
+// read asks anew (tcp(7)).
+func (l *line) acknowledge() {
+	if tcp, ok := l.Conn.(*net.TCPConn); ok {
+		if raw, err := tcp.SyscallConn(); err == nil {
+			_ = raw.Control(func(fd uintptr) { _ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_QUICKACK, 1) })
+		}
+	}
 }
 
 func (l *line) Write(p []byte) (int, error) {

@@ -22,7 +22,7 @@ func (o *Outbox) backlog() []*entry {
 	for _, e := range o.mails {
 		switch m := &e.Mail; {
 		case m.Kind != event.Alarm && m.Kind != event.Summary && m.Kind != event.Digest:
-		case m.Count(event.Pending) < len(m.Recipients), e.urgent, e.handed, len(e.unsaved) > 0:
+		case m.Count(event.Pending) < len(m.Recipients), e.urgent, e.Handed, len(e.unsaved) > 0:
 		case o.now != nil && o.now.sending && o.now.id == m.ID:
 		default:
 			all = append(all, e)

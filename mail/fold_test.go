@@ -163,7 +163,7 @@ func TestWhatIsNotFolded(t *testing.T) {
 	}
 	add(1)
 	add(2)
-	add(3).handed = true
+	add(3).Handed = true
 	add(4).Mail.Recipients[0].State = event.RcptHeld
 	c := testConfig()
 	c.Mail.Destinations = []string{"other@example.test"}

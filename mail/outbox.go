@@ -67,7 +67,6 @@ type entry struct {
 	record
 	next    time.Time // monotonic: not before; zero: at once
 	urgent  bool      // a person waits: before all others, whatever the hold and the budget
-	handed  bool      // a server may have it: its bytes must stay what they are
 	line    bool      // the last attempt failed for the line
 	unsaved outcomes  // of an attempt, not on the disk yet
 }
@@ -96,7 +95,13 @@ func Open(dir string, o Options) (*Outbox, error) {
 	}
 	sending := b.spool.wasSending()
 	for _, r := range queued {
-		e := &entry{record: r, handed: r.Mail.ID == sending}
+		if r.Mail.ID == sending && !r.Handed {
+			r.Handed = true
+			if err := b.spool.save(r); err != nil {
+				return nil, fmt.Errorf("mail spool: %w", err)
+			}
+		}
+		e := &entry{record: r}
 		e.Mail.NextTry = time.Time{}
 		if left := b.uptime.left(r.Next); left > 0 {
 			e.next = time.Now().Add(min(left, 2*b.times.longest()))
@@ -104,6 +109,7 @@ func Open(dir string, o Options) (*Outbox, error) {
 		}
 		b.put(e)
 	}
+	b.spool.sending("")
 	b.budget = b.spool.loadBudget()
 	b.spool.holdReserve()
 	b.settled, b.problems = settled, problems

@@ -38,6 +38,9 @@ type record struct {
 	// When the next attempt is due, and how many in a row failed once the server
 	// was ready for the mail.
 	Next *moment `json:"next,omitempty"`
+	// A server may have it: it was killed, or the connection died, between the final
+	// dot and the reply. Its bytes must stay what they are.
+	Handed bool `json:"handed,omitempty"`
 	// What the refusal of a held recipient was about.
 	Refused *refusal `json:"refused,omitempty"`
 	Failed  int      `json:"failed,omitempty"`

@@ -192,7 +192,7 @@ func (o *Outbox) thin() bool {
 	o.mu.Lock()
 	var oldest *entry
 	for _, e := range o.mails {
-		busy := o.now != nil && o.now.id == e.Mail.ID || e.handed
+		busy := o.now != nil && o.now.id == e.Mail.ID || e.Handed
 		if !busy && len(e.Captions) > 0 && e.Mail.Count(event.Pending) > 0 && (oldest == nil || e.Mail.At.Before(oldest.Mail.At)) {
 			oldest = e
 		}

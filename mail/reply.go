@@ -112,6 +112,8 @@ func newFault(step, target string, err error, secrets ...string) *fault {
 			f.kind = busy
 		case w != nil && w.account, reply.Code == 530, reply.Code == 534, reply.Code == 535, reply.Code == 538: // RFC 4954 §6: wants AUTH or TLS first
 			f.kind = account
+		case reply.Code == 503: // bad sequence of commands: about the dialogue, never about a mail
+			f.kind = temporary
 		case reply.Code >= 500 && reply.Code < 600:
 			f.kind = permanent
 		default:

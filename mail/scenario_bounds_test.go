@@ -2,6 +2,7 @@ package mail
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"os"
 	"runtime"
@@ -142,16 +143,16 @@ func TestUrgentIsNotHeldLong(t *testing.T) {
 		if _, under := x["EHLO"]; under {
 			times.handshake = 300 * time.Millisecond // the EHLO under TLS is part of it
 		}
-		if f := attemptWith(context.Background(), cfg, secrets, times, 64); f == nil || f.kind != network {
-			t.Errorf("%+v", f)
+		if f := attemptWith(context.Background(), cfg, secrets, times, 64); f == nil || f.kind != network || !errors.Is(f.err, os.ErrDeadlineExceeded) {
+			t.Errorf("not ended by this side: %+v", f)
 		}
 	}
 	s := newStage(t, script{"EHLO": silent})
 	times := defaultTimeouts
 	brief(time.Hour)(&times)
 	times.greeting = 300 * time.Millisecond
-	if f := attemptWith(context.Background(), s.relay(), config.Secrets{}, times, 64); f == nil || f.step != "ehlo" {
-		t.Errorf("%+v", f)
+	if f := attemptWith(context.Background(), s.relay(), config.Secrets{}, times, 64); f == nil || f.step != "ehlo" || !errors.Is(f.err, os.ErrDeadlineExceeded) {
+		t.Errorf("not ended by this side: %+v", f)
 	}
 }
 

@@ -297,19 +297,16 @@ func resolvesTo(t *testing.T, addresses ...string) {
 	t.Cleanup(func() { lookupIP = before })
 }
 
-// closedPort is one on which nobody listens.
+// closedPort is one on which nobody listens: it is taken for the test's time, so
+// that nobody else's server gets it.
 func closedPort(t *testing.T) int {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	t.Helper()
+	_, port := bound(t, 0)
+	return port
 }
 
-// blackHole is a port whose queue of connections is full, so that the kernel
-// answers no more of them: what a firewall that drops looks like.
-func blackHole(t *testing.T, port int) int {
+// bound is a socket that has a port of 127.0.0.1 and does nothing with it.
+func bound(t *testing.T, port int) (fd, got int) {
 	t.Helper()
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -320,9 +317,6 @@ func blackHole(t *testing.T, port int) int {
 	if errors.Is(err, syscall.EACCES) || errors.Is(err, syscall.EADDRINUSE) {
 		t.Skipf("port %d cannot be had: %v", port, err)
 	}
-	if err == nil {
-		err = syscall.Listen(fd, 0)
-	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -330,7 +324,18 @@ func blackHole(t *testing.T, port int) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: sa.(*syscall.SockaddrInet4).Port}
+	return fd, sa.(*syscall.SockaddrInet4).Port
+}
+
+// blackHole is a port whose queue of connections is full, so that the kernel
+// answers no more of them: what a firewall that drops looks like.
+func blackHole(t *testing.T, port int) int {
+	t.Helper()
+	fd, port := bound(t, port)
+	if err := syscall.Listen(fd, 0); err != nil {
+		t.Fatal(err)
+	}
+	addr := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port}
 	for range 10 {
 		c, err := net.DialTimeout("tcp", addr.String(), 100*time.Millisecond)
 		if err != nil {

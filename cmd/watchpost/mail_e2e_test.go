@@ -209,10 +209,10 @@ func TestSIGKILL(t *testing.T) {
 	var fired, mailed uint64
 	for _, tr := range r.status().Triggers {
 		fired += tr.Fired
-		mailed += tr.Mailed + tr.Extended
+		mailed += tr.Mailed + tr.Summarised + tr.Extended
 	}
 	if fired != mailed {
-		t.Errorf("fired %d, mailed and extended %d: %+v", fired, mailed, r.status().Triggers)
+		t.Errorf("fired %d, mailed, summarised and extended %d: %+v", fired, mailed, r.status().Triggers)
 	}
 	// Which firings the mails in the mailbox tell of.
 	told := map[string]string{}   // firing to Message-ID

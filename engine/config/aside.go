@@ -51,10 +51,10 @@ func (f *File) setAside(old, by content) (told []Finding, err error) {
 // is replaced: a missing configuration would be taken for an empty one. What
 // cannot have two names (a folder) is moved.
 func moveAside(path, broken string) error {
-	if err := os.RemoveAll(broken); err != nil {
+	if err := durable.RemoveAll(broken); err != nil {
 		return err
 	}
-	err := os.Link(path, broken)
+	err := durable.Link(path, broken)
 	if err == nil {
 		return durable.SyncDir(filepath.Dir(broken))
 	}

@@ -89,10 +89,10 @@ func wrapGood(err error) error {
 // keep makes b the last good copy.
 func (f *File) keep(b content) error {
 	making := f.beside(".new")
-	if err := os.RemoveAll(making); err != nil { // of a crash
+	if err := durable.RemoveAll(making); err != nil { // of a crash
 		return err
 	}
-	if err := durable.MkdirAll(making, 0o700); err != nil {
+	if err := durable.Mkdir(making, 0o700); err != nil { // fsynced with the rename
 		return err
 	}
 	if err := durable.WriteFile(filepath.Join(making, filepath.Base(f.path)), 0o600, b.config); err != nil {
@@ -104,8 +104,8 @@ func (f *File) keep(b content) error {
 		}
 	}
 	if _, err := os.Stat(f.beside(".good")); err == nil {
-		if err := os.RemoveAll(f.beside(".good-1")); err != nil { // another user's: out of the way with it
-			if err := os.Rename(f.beside(".good-1"), f.beside(fmt.Sprintf(".good-%d", time.Now().Unix()))); err != nil {
+		if err := durable.RemoveAll(f.beside(".good-1")); err != nil { // another user's: out of the way with it
+			if err := durable.Move(f.beside(".good-1"), f.beside(fmt.Sprintf(".good-%d", time.Now().Unix()))); err != nil {
 				return err
 			}
 		}

@@ -12,6 +12,8 @@ import (
 const (
 	gatheredMax = 64   // firings that a Gathered keeps whole
 	seqsMax     = 1000 // runs of a Seqs
+	thinFirings = 4    // of a Gathered that was thinned
+	thinRuns    = 16
 )
 
 // AlarmID names the mail of a firing, and SummaryID that of the firings that a
@@ -89,6 +91,20 @@ func compare(a, b uint64) int {
 // Clone copies g so that neither sees the other's changes.
 func (g Gathered) Clone() Gathered {
 	return Gathered{maps.Clone(g.Counts), slices.Clone(g.Firings), slices.Clone(g.Seqs)}
+}
+
+// Thin returns g with fewer firings kept whole and fewer runs of Seqs, for where
+// very many are remembered; the counts stay exact.
+func (g Gathered) Thin() Gathered {
+	if n := len(g.Firings); n > thinFirings {
+		g.Firings = slices.Concat(g.Firings[:thinFirings/2], g.Firings[n-thinFirings/2:])
+	}
+	if len(g.Seqs) > thinRuns {
+		last := g.Seqs.Last()
+		g.Seqs = slices.Clone(g.Seqs[:thinRuns])
+		g.Seqs[thinRuns-1].To = last
+	}
+	return g
 }
 
 // Count is how many firings there are.

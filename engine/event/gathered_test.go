@@ -22,6 +22,11 @@ func TestGatheredIsBounded(t *testing.T) {
 	if g.Firings[0].Seq != 1 || g.Firings[gatheredMax-1].Seq != n-1 {
 		t.Errorf("kept %d to %d", g.Firings[0].Seq, g.Firings[gatheredMax-1].Seq)
 	}
+	thin := g.Thin()
+	if thin.Count() != g.Count() || len(thin.Firings) != thinFirings || len(thin.Seqs) != thinRuns || thin.Seqs.Last() != n-1 || len(g.Firings) != gatheredMax ||
+		thin.Firings[0].Seq != 1 || thin.Firings[thinFirings-1].Seq != n-1 {
+		t.Errorf("thinned: count %d, %d kept, %d runs to %d", thin.Count(), len(thin.Firings), len(thin.Seqs), thin.Seqs.Last())
+	}
 	js, err := json.Marshal(g)
 	if err != nil || len(js) > 32<<10 {
 		t.Errorf("%d bytes of JSON: %v", len(js), err)

@@ -1,5 +1,7 @@
 // Package journal is the record of every firing and of what became of it: the
-// source of the account of firings, which survives any crash.
+// source of the account of firings, which survives any crash. It goes by mail:
+// a firing belongs to the mail that tells of it, so that what is held in memory
+// grows with the mails that wait and not with the firings.
 //
 // It is not a log for people (that is slog's) and not the mails (that is the
 // spool's). A firing counts when Fire has returned. It starts no goroutine; the
@@ -8,6 +10,7 @@ package journal
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -28,23 +31,26 @@ const (
 	rotateAt  = 4 << 20 // bytes; then a checkpoint begins a new file
 	recentMax = 256     // mails whose outcome is remembered, for idempotence
 	tailMax   = 50      // newest firings that Tail gives
+	wholeMax  = 128     // open mails whose firings are kept in full; of older ones some are, and their counts
 	lineMax   = 64 << 20
 )
 
 // Journal is an open journal.
 //
 // Invariant, under mu: accounts holds the final dispositions, Fired included;
-// open holds the firings whose mail is not settled; what is in memory is what
-// the fsynced file says.
+// pending holds by trigger the firings that no mail has got yet, open those of
+// each mail that is not settled, never changed once they are there; what is in
+// memory is what the fsynced file says.
 type Journal struct {
 	mu        sync.Mutex
 	dir       string
-	file      *os.File
+	file      *durable.File
 	size      int64
 	rotateAt  int64
 	next      uint64
 	accounts  map[string]event.Account
-	open      map[uint64]event.Firing
+	pending   map[string]*event.Gathered
+	open      map[string]event.Gathered
 	delivered uint64
 	lastAlarm map[string]time.Time
 	recent    []string
@@ -57,12 +63,8 @@ type Journal struct {
 // end was never accepted and is cut off; a damaged line before it is passed
 // over, kept in the old file, and counted.
 func Open(dir string) (*Journal, error) {
-	j := &Journal{
-		dir: dir, rotateAt: rotateAt, next: 1,
-		accounts:  map[string]event.Account{},
-		open:      map[uint64]event.Firing{},
-		lastAlarm: map[string]time.Time{},
-	}
+	j := &Journal{dir: dir, rotateAt: rotateAt}
+	j.reset()
 	if err := durable.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -70,7 +72,7 @@ func Open(dir string) (*Journal, error) {
 		return nil, err
 	}
 	path := filepath.Join(dir, fileName)
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := durable.Open(path, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open the journal: %w", err)
 	}
@@ -87,7 +89,7 @@ func Open(dir string) (*Journal, error) {
 }
 
 func (j *Journal) replay() error {
-	good, checkpointed, err := j.read(j.file)
+	good, checkpointed, err := j.read(j.file.File)
 	if err != nil {
 		return err
 	}
@@ -100,7 +102,7 @@ func (j *Journal) replay() error {
 			_, err = j.file.Seek(0, io.SeekStart)
 		}
 		if err == nil {
-			good, _, err = j.read(j.file)
+			good, _, err = j.read(j.file.File)
 		}
 		if err != nil {
 			return err
@@ -131,7 +133,8 @@ func (j *Journal) older() *os.File {
 
 func (j *Journal) reset() {
 	j.next, j.delivered, j.damaged, j.recent, j.tail = 1, 0, 0, nil, nil
-	j.accounts, j.open, j.lastAlarm = map[string]event.Account{}, map[uint64]event.Firing{}, map[string]time.Time{}
+	j.accounts, j.lastAlarm = map[string]event.Account{}, map[string]time.Time{}
+	j.pending, j.open = map[string]*event.Gathered{}, map[string]event.Gathered{}
 }
 
 // read applies a file. good is where the next record goes: behind the last whole
@@ -179,93 +182,6 @@ func readLine(r *bufio.Reader) ([]byte, error) {
 	}
 }
 
-func (j *Journal) apply(rec record) {
-	switch {
-	case rec.Checkpoint != nil:
-		c := rec.Checkpoint
-		j.next, j.delivered, j.recent = c.Next, c.Delivered, c.Recent
-		j.accounts, j.lastAlarm = map[string]event.Account{}, map[string]time.Time{}
-		maps.Copy(j.accounts, c.Accounts)
-		maps.Copy(j.lastAlarm, c.LastAlarm)
-		clear(j.open)
-		for _, f := range c.Open {
-			j.open[f.Seq] = f
-		}
-	case rec.Firing != nil:
-		f := *rec.Firing
-		if f.Seq < j.next { // the old file and this one share it
-			return
-		}
-		j.next = max(j.next, f.Seq+1)
-		if j.tail = append(j.tail, f); len(j.tail) > tailMax {
-			j.tail = slices.Delete(j.tail, 0, len(j.tail)-tailMax)
-		}
-		a := j.accounts[f.Trigger]
-		a.Fired++
-		if f.Disposition == event.Queued {
-			j.open[f.Seq] = f
-			if !f.HeldOff {
-				j.lastAlarm[f.Trigger] = f.At
-			}
-		} else {
-			count(&a, f.Disposition)
-			if f.Disposition == event.Silent {
-				reasons := maps.Clone(a.SilentReasons)
-				if reasons == nil {
-					reasons = map[event.Reason]uint64{}
-				}
-				reasons[f.Reason]++
-				a.SilentReasons = reasons
-			}
-		}
-		j.accounts[f.Trigger] = a
-	case rec.Outcome != nil:
-		o := rec.Outcome
-		if slices.Contains(j.recent, o.Mail) {
-			return
-		}
-		j.recent = append(j.recent, o.Mail)
-		if len(j.recent) > recentMax {
-			j.recent = slices.Delete(j.recent, 0, len(j.recent)-recentMax)
-		}
-		if o.Disposition != event.Dropped {
-			j.delivered++
-		}
-		for _, seq := range o.Firings {
-			f, ok := j.open[seq]
-			if !ok {
-				continue
-			}
-			delete(j.open, seq)
-			a := j.accounts[f.Trigger]
-			count(&a, o.Disposition)
-			j.accounts[f.Trigger] = a
-		}
-	}
-}
-
-// count counts one firing of a disposition.
-func count(a *event.Account, d event.Disposition) {
-	switch d {
-	case event.Mailed:
-		a.Mailed++
-	case event.Summarised:
-		a.Summarised++
-	case event.Queued:
-		a.Queued++
-	case event.Held:
-		a.Held++
-	case event.Dropped:
-		a.Dropped++
-	case event.Outside:
-		a.Outside++
-	case event.Extended:
-		a.Extended++
-	case event.Silent:
-		a.Silent++
-	}
-}
-
 // AtLeast keeps numbers from being given again that are known from elsewhere.
 func (j *Journal) AtLeast(next uint64) {
 	j.mu.Lock()
@@ -291,15 +207,51 @@ func (j *Journal) Fire(f event.Firing) error {
 	return j.append(record{Firing: &f})
 }
 
-// Settle records what became of a mail. A second call for the same mail changes
-// nothing, and fresh is false.
-func (j *Journal) Settle(o Outcome) (fresh bool, err error) {
+// Gather gives the pending firings of a trigger to a mail and returns both; mail
+// is empty where there are none. With an error they go on waiting.
+func (j *Journal) Gather(trigger string) (mail string, g event.Gathered, err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if slices.Contains(j.recent, o.Mail) {
+	p := j.pending[trigger]
+	if p == nil {
+		return "", g, nil
+	}
+	mail = event.SummaryID(first(*p))
+	if slices.Contains(j.recent, mail) { // a damaged line has them wait again: the mail's name is taken
+		mail = event.SummaryID(p.Seqs.Last())
+	}
+	if err := j.append(record{Gather: &gather{Trigger: trigger, Mail: mail, First: first(*p)}}); err != nil {
+		return "", g, err
+	}
+	return mail, *p, nil
+}
+
+// Fold has the mail into tell what the mails of were to tell, which are no more.
+// Those that are not open are passed over, so a second call changes nothing.
+func (j *Journal) Fold(into string, of []string) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	var open []string
+	for _, mail := range of {
+		if _, ok := j.open[mail]; ok && mail != into {
+			open = append(open, mail)
+		}
+	}
+	if len(open) == 0 {
+		return nil
+	}
+	return j.append(record{Fold: &fold{Into: into, Of: open}})
+}
+
+// Settle records what became of a mail: mailed, summarised or dropped. A second
+// call for the same mail changes nothing, and fresh is false.
+func (j *Journal) Settle(mail string, d event.Disposition) (fresh bool, err error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if _, open := j.open[mail]; !open && slices.Contains(j.recent, mail) {
 		return false, nil
 	}
-	return true, j.append(record{Outcome: &o})
+	return true, j.append(record{Outcome: &outcome{Mail: mail, Disposition: d}})
 }
 
 func (j *Journal) append(rec record) error {
@@ -333,14 +285,22 @@ func (j *Journal) append(rec record) error {
 
 // rotate begins a new file with a checkpoint; the old one stays beside it until the next time.
 func (j *Journal) rotate() error {
+	open := j.sortedOpen()
+	for i := range max(0, len(open)-wholeMax) {
+		open[i].Gathered = open[i].Thin()
+		j.open[open[i].Mail] = open[i].Gathered
+	}
 	c := checkpoint{Next: j.next, Accounts: j.accounts, Delivered: j.delivered,
-		LastAlarm: j.lastAlarm, Recent: j.recent, Open: j.sortedOpen()}
+		LastAlarm: j.lastAlarm, Recent: j.recent, Open: open, Pending: map[string]event.Gathered{}}
+	for trigger, g := range j.pending {
+		c.Pending[trigger] = *g
+	}
 	line, err := encode(record{Checkpoint: &c})
 	if err != nil {
 		return err
 	}
 	path, old := filepath.Join(j.dir, fileName), filepath.Join(j.dir, oldName)
-	f, err := os.CreateTemp(j.dir, durable.TempPrefix+"*")
+	f, err := durable.CreateTemp(j.dir)
 	if err != nil {
 		return err
 	}
@@ -348,47 +308,83 @@ func (j *Journal) rotate() error {
 		err = f.Sync()
 	}
 	if err == nil {
-		os.Remove(old)
-		os.Link(path, old) // some file systems cannot: then there is no second copy
-		err = os.Rename(f.Name(), path)
+		durable.Remove(old)
+		durable.Link(path, old) // some file systems cannot: then there is no second copy
+		err = durable.Move(f.Name(), path)
 	}
 	if err != nil {
 		f.Close()
-		os.Remove(f.Name())
-		os.Remove(old) // a second name of the present file, if anything
+		durable.Remove(f.Name())
+		durable.Remove(old) // a second name of the present file, if anything
 		return err
 	}
+	f.Moved(path)
 	j.file.Close() // from here on f is the journal, whatever comes
 	j.file, j.size, j.rotateAt, j.unsynced = f, int64(len(line)), rotateAt+int64(len(line)), true
 	return nil
 }
 
-func (j *Journal) sortedOpen() []event.Firing {
-	open := slices.Collect(maps.Values(j.open))
-	slices.SortFunc(open, func(a, b event.Firing) int { return int(int64(a.Seq) - int64(b.Seq)) })
+// OpenMail is a mail that is not settled, made or still to be made, and what it tells.
+type OpenMail struct {
+	Mail string `json:"mail"`
+	event.Gathered
+}
+
+func (j *Journal) sortedOpen() []OpenMail {
+	open := make([]OpenMail, 0, len(j.open))
+	for mail, g := range j.open {
+		open = append(open, OpenMail{mail, g})
+	}
+	slices.SortFunc(open, func(a, b OpenMail) int { return cmp.Compare(first(a.Gathered), first(b.Gathered)) })
 	return open
 }
 
-// Open returns the firings whose mail is not settled, oldest first.
-func (j *Journal) Open() []event.Firing {
+// Open returns the mails that are not settled, oldest first. What they tell is
+// shared and not to be changed.
+func (j *Journal) Open() []OpenMail {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.sortedOpen()
 }
 
-// Accounts returns the account of each trigger that ever fired. now says what
-// the mail of an open firing has come to; nil counts all of them as queued.
-func (j *Journal) Accounts(now func(seq uint64) event.Disposition) map[string]event.Account {
+// Tells returns what a mail that is not settled tells, not to be changed; false
+// where the journal knows of none.
+func (j *Journal) Tells(mail string) (event.Gathered, bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	g, ok := j.open[mail]
+	return g, ok
+}
+
+// Pending returns the triggers that have firings no mail has got yet, by name.
+func (j *Journal) Pending() []string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return slices.Sorted(maps.Keys(j.pending))
+}
+
+// Accounts returns the account of each trigger that ever fired. now says what a
+// mail that is not settled has come to; nil counts all of them as queued.
+func (j *Journal) Accounts(now func(mail string) event.Disposition) map[string]event.Account {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	out := maps.Clone(j.accounts)
-	for seq, f := range j.open {
-		a, d := out[f.Trigger], event.Queued
-		if now != nil {
-			d = now(seq)
+	add := func(g event.Gathered, d event.Disposition) {
+		for trigger, n := range g.Counts {
+			a := out[trigger]
+			count(&a, d, n)
+			out[trigger] = a
 		}
-		count(&a, d)
-		out[f.Trigger] = a
+	}
+	for _, g := range j.pending {
+		add(*g, event.Queued)
+	}
+	for mail, g := range j.open {
+		d := event.Queued
+		if now != nil {
+			d = now(mail)
+		}
+		add(g, d)
 	}
 	return out
 }

@@ -65,7 +65,7 @@ func TestAccountSurvives(t *testing.T) {
 	fire(t, j, "yard", event.Silent)
 	fire(t, j, "door", event.Extended)
 	for range 2 { // idempotent
-		if _, err := j.Settle(Outcome{Mail: "m1", Disposition: event.Mailed, Firings: []uint64{a}}); err != nil {
+		if _, err := j.Settle(event.AlarmID(a), event.Mailed); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -74,7 +74,7 @@ func TestAccountSurvives(t *testing.T) {
 	for range 3 {
 		check(t, j, "yard", want)
 		check(t, j, "door", event.Account{Fired: 1, Extended: 1})
-		if open := j.Open(); len(open) != 1 || open[0].Seq != b || j.Delivered() != 1 {
+		if open := j.Open(); len(open) != 1 || open[0].Mail != event.AlarmID(b) || j.Delivered() != 1 {
 			t.Errorf("open: %v, delivered %d", open, j.Delivered())
 		}
 		j = reopen(t, j)
@@ -137,7 +137,7 @@ func TestRotate(t *testing.T) {
 	open := fire(t, j, "yard", event.Queued)
 	for i := range 100 {
 		seq := fire(t, j, "yard", event.Queued)
-		if _, err := j.Settle(Outcome{Mail: fmt.Sprint("m", i), Disposition: event.Mailed, Firings: []uint64{seq}}); err != nil {
+		if _, err := j.Settle(event.AlarmID(seq), event.Mailed); err != nil {
 			t.Fatal(err)
 		}
 		if i == 50 {
@@ -148,7 +148,7 @@ func TestRotate(t *testing.T) {
 	}
 	j = reopen(t, j)
 	check(t, j, "yard", event.Account{Fired: 101, Mailed: 100, Queued: 1})
-	if got := j.Open(); len(got) != 1 || got[0].Seq != open {
+	if got := j.Open(); len(got) != 1 || got[0].Mail != event.AlarmID(open) {
 		t.Errorf("open: %v", got)
 	}
 	if !j.LastAlarm("yard").Equal(time.Unix(101, 0)) {
@@ -188,7 +188,7 @@ func TestHalfRotation(t *testing.T) {
 		j := opened(t, dir)
 		a := fire(t, j, "yard", event.Queued)
 		fire(t, j, "yard", event.Queued)
-		if _, err := j.Settle(Outcome{Mail: "m", Disposition: event.Mailed, Firings: []uint64{a}}); err != nil {
+		if _, err := j.Settle(event.AlarmID(a), event.Mailed); err != nil {
 			t.Fatal(err)
 		}
 		path, old := filepath.Join(dir, fileName), filepath.Join(dir, oldName)

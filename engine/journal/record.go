@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"slices"
 	"strconv"
 	"time"
 
@@ -15,24 +16,40 @@ import (
 type record struct {
 	Checkpoint *checkpoint   `json:"checkpoint,omitempty"`
 	Firing     *event.Firing `json:"firing,omitempty"`
-	Outcome    *Outcome      `json:"outcome,omitempty"`
+	Gather     *gather       `json:"gather,omitempty"`
+	Fold       *fold         `json:"fold,omitempty"`
+	Outcome    *outcome      `json:"outcome,omitempty"`
 }
 
-// Outcome is what became of a mail that nothing more will happen to.
-type Outcome struct {
+// gather gives the pending firings of a trigger to a mail. First is the Seq of
+// the first of them: read twice, the record does not take later ones.
+type gather struct {
+	Trigger string `json:"trigger"`
+	Mail    string `json:"mail"`
+	First   uint64 `json:"first"`
+}
+
+// fold has one mail tell what others were to tell.
+type fold struct {
+	Into string   `json:"into"`
+	Of   []string `json:"of"`
+}
+
+// outcome is what became of a mail that nothing more will happen to.
+type outcome struct {
 	Mail        string            `json:"mail"`
 	Disposition event.Disposition `json:"disposition"` // mailed, summarised or dropped
-	Firings     []uint64          `json:"firings,omitempty"`
 }
 
 // checkpoint is the state that stands for everything before it.
 type checkpoint struct {
-	Next      uint64                   `json:"next"`
-	Accounts  map[string]event.Account `json:"accounts"`
-	Open      []event.Firing           `json:"open"`
-	Delivered uint64                   `json:"delivered"`
-	LastAlarm map[string]time.Time     `json:"last_alarm"`
-	Recent    []string                 `json:"recent"`
+	Next      uint64                    `json:"next"`
+	Accounts  map[string]event.Account  `json:"accounts"`
+	Pending   map[string]event.Gathered `json:"pending,omitempty"`
+	Open      []OpenMail                `json:"open"`
+	Delivered uint64                    `json:"delivered"`
+	LastAlarm map[string]time.Time      `json:"last_alarm"`
+	Recent    []string                  `json:"recent"`
 }
 
 // A line is the CRC-32 (IEEE) of the JSON in eight hexadecimal digits, a space,
@@ -47,6 +64,7 @@ func encode(r record) ([]byte, error) {
 
 var errDamaged = errors.New("damaged record")
 
+// decode reads a line; one that this program would not have written is damaged.
 func decode(line []byte) (record, error) {
 	var r record
 	if len(line) < 10 || line[8] != ' ' {
@@ -56,11 +74,23 @@ func decode(line []byte) (record, error) {
 	if err != nil || uint32(sum) != crc32.ChecksumIEEE(line[9:]) {
 		return r, errDamaged
 	}
-	if err := json.Unmarshal(line[9:], &r); err != nil {
-		return r, errDamaged
-	}
-	if r.Checkpoint == nil && r.Firing == nil && r.Outcome == nil {
-		return r, errDamaged
+	if err := json.Unmarshal(line[9:], &r); err != nil || !r.known() {
+		return record{}, errDamaged
 	}
 	return r, nil
+}
+
+func (r record) known() bool {
+	switch {
+	case r.Checkpoint != nil:
+		nameless := func(m OpenMail) bool { return m.Mail == "" || len(m.Seqs) == 0 }
+		return r.Checkpoint.Next > 0 && !slices.ContainsFunc(r.Checkpoint.Open, nameless)
+	case r.Firing != nil:
+		return r.Firing.Seq > 0 && r.Firing.Seq < 1<<63
+	case r.Gather != nil:
+		return r.Gather.Mail != ""
+	case r.Fold != nil:
+		return r.Fold.Into != "" && !slices.Contains(r.Fold.Of, r.Fold.Into)
+	}
+	return r.Outcome != nil
 }

@@ -30,6 +30,10 @@ const metaName = "event.json"
 // matter more than images.
 const reserve = 64 << 20
 
+// eventCost is what an event takes beside its images: a folder and event.json, a
+// block each. So a flood of events without images is bounded too.
+const eventCost = 8 << 10
+
 // keepNewest events stay when the disk is filled by something else than events.
 const keepNewest = 10
 
@@ -103,13 +107,13 @@ func compareIDs(a, b string) int {
 }
 
 func size(dir string) int64 {
-	var n int64
+	n := int64(eventCost)
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return 0
 	}
 	for _, e := range entries {
-		if info, err := e.Info(); err == nil {
+		if info, err := e.Info(); err == nil && e.Name() != metaName {
 			n += info.Size()
 		}
 	}
@@ -169,7 +173,8 @@ func (s *Store) Put(e event.Stored) error {
 	lost := was.Missing // images that could not be written; the caller's own list comes with each Put
 	if _, ok := s.bytes[e.ID]; !ok {
 		s.ids = append(s.ids, e.ID)
-		s.bytes[e.ID] = 0
+		s.bytes[e.ID] = eventCost
+		s.total += eventCost
 	}
 	now := e
 	now.Missing = lost

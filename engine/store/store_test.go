@@ -85,7 +85,7 @@ func TestCrashDuringEvent(t *testing.T) {
 
 func TestQuota(t *testing.T) {
 	s := open(t, t.TempDir())
-	s.Limit(3000, 0)
+	s.Limit(6*eventCost, 0)
 	for seq := uint64(1); seq <= 20; seq++ {
 		record(t, s, seq, 5, 100, true)
 	}
@@ -96,8 +96,8 @@ func TestQuota(t *testing.T) {
 	if len(list) < 4 || len(list) > 6 || list[0].ID != ID(20, t0) {
 		t.Errorf("%d events, newest %s", len(list), list[0].ID)
 	}
-	if u := s.Usage(); u.Bytes > 3500 {
-		t.Errorf("%d bytes in a store of 3000", u.Bytes)
+	if u := s.Usage(); u.Bytes > 7*eventCost {
+		t.Errorf("%d bytes in a store of %d", u.Bytes, 6*eventCost)
 	}
 }
 
@@ -105,13 +105,13 @@ func TestQuota(t *testing.T) {
 // holds while it runs.
 func TestLongEventDoesNotStopPruning(t *testing.T) {
 	s := open(t, t.TempDir())
-	s.Limit(3000, 0)
+	s.Limit(6*eventCost, 0)
 	long := record(t, s, 1, 1, 100, false)
 	for seq := uint64(2); seq <= 20; seq++ {
 		record(t, s, seq, 5, 100, true)
 	}
-	if u := s.Usage(); u.Bytes > 3500 {
-		t.Errorf("%d bytes in a store of 3000", u.Bytes)
+	if u := s.Usage(); u.Bytes > 7*eventCost {
+		t.Errorf("%d bytes in a store of %d", u.Bytes, 6*eventCost)
 	}
 	if _, err := s.Get(long); err != nil {
 		t.Errorf("the running event: %v", err)
@@ -204,5 +204,22 @@ func TestForeignAndDamaged(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(dir, "notes.txt")); err != nil {
 		t.Error("a foreign file was touched")
+	}
+}
+
+// A flood of events without a single image is bounded too.
+func TestEventsWithoutImagesAreBounded(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	s.Limit(10*eventCost, 0)
+	for seq := uint64(1); seq <= 100; seq++ {
+		record(t, s, seq, 0, 0, true)
+	}
+	folders, err := os.ReadDir(dir)
+	if err != nil || len(folders) > 11 || len(folders) < 9 {
+		t.Errorf("%d folders: %v", len(folders), err)
+	}
+	if again := open(t, dir).Usage(); again.Bytes != s.Usage().Bytes {
+		t.Errorf("%d bytes, after a restart %d", s.Usage().Bytes, again.Bytes)
 	}
 }

@@ -89,8 +89,7 @@ func latency(t *testing.T, rows *table) {
 
 	rows.section(fmt.Sprintf("Trigger to the server's 250, STARTTLS and AUTH on loopback: %d mails of %.0f kB each", latencyMails, float64(len(eml))/1000),
 		"ms: median, 99th percentile")
-	own := float64(handed[0].at(0.5))
-	row := func(what string, d times) { rows.row(what, d.String(), ratio(float64(d.at(0.5)), own)) }
+	row := func(what string, d times) { rows.row(what, d.String(), d.beside(handed[0])) }
 	row("Watchpost, auth: auto (SCRAM-SHA-256)", handed[0])
 	row("Watchpost, auth: plain", handed[1])
 	row("– of it Submit: composed, and durably queued", accepted[1])

@@ -83,16 +83,29 @@ func (d times) at(q float64) time.Duration {
 	return s[min(int(q*float64(len(s))), len(s)-1)]
 }
 
+// beside is the median ratio of d to own, of those taken by turns.
+func (d times) beside(own times) string {
+	var all []float64
+	for i := range d {
+		all = append(all, float64(d[i])/float64(own[i]))
+	}
+	slices.Sort(all)
+	return fmt.Sprintf("%.2f", all[len(all)/2])
+}
+
 func (d times) String() string {
 	return fmt.Sprintf("%.2f, %.2f", ms(d.at(0.5)), ms(d.at(0.99)))
 }
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
-func TestQuantile(t *testing.T) {
+func TestTimes(t *testing.T) {
 	var d times
 	for i := range 200 {
 		d = append(d, time.Duration(199-i))
+	}
+	if got := (times{10, 200, 60}).beside(times{20, 100, 20}); got != "2.00" {
+		t.Errorf("ratio %s", got)
 	}
 	if d.at(0.5) != 100 || d.at(0.99) != 198 || d.at(1) != 199 || d[0] != 199 {
 		t.Errorf("%d %d %d", d.at(0.5), d.at(0.99), d.at(1))

@@ -2,12 +2,15 @@ package mailtest
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -91,13 +94,15 @@ func (p *process) start() error {
 		return fmt.Errorf("%s: the shell says no process ID: %w", p.args[0], err)
 	}
 	for end := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
-		dead := !alive(pid)
-		if err := answer(p.port); err == nil {
+		err := answer(p.port)
+		dead := !alive(pid) // and another one answers
+		if err == nil && !dead {
 			return nil
-		} else if dead || time.Now().After(end) {
+		}
+		if dead || time.Now().After(end) {
 			p.Kill()
 			log, _ := os.ReadFile(p.path("log"))
-			return fmt.Errorf("%s does not answer: %w\n%s", p.args[0], err, log)
+			return fmt.Errorf("%s does not answer: %v\n%s", p.args[0], err, log)
 		}
 	}
 }
@@ -136,18 +141,28 @@ func (p *process) Kill() {
 	}
 }
 
-// freePorts returns n ports of loopback that nobody listens on.
+// given is the ports that were given out in this process.
+var given sync.Map
+
+// freePorts returns n ports of loopback that nobody listens on. They lie below
+// those that the kernel gives to connections and to port 0, and none is given out
+// twice: a port stays a server's while it is down.
 func freePorts(n int) ([]int, error) {
 	var ports []int
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
+	for range 10_000 {
+		if len(ports) == n {
+			return ports, nil
 		}
-		defer l.Close() // only now, so that they differ
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+		port := 10_000 + rand.IntN(22_000)
+		if _, taken := given.LoadOrStore(port, true); taken {
+			continue
+		}
+		if l, err := net.Listen("tcp", Addr(port)); err == nil {
+			l.Close()
+			ports = append(ports, port)
+		}
 	}
-	return ports, nil
+	return nil, errors.New("no free port on loopback")
 }
 
 // startOnFreePorts chooses n ports, lets configure write them down and starts the

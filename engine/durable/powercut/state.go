@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"testing"
 )
 
 // State is what a power cut may leave on the disk.
@@ -208,4 +209,16 @@ func differs(model, disk *inode, path string, ignore []string) string {
 		}
 	}
 	return ""
+}
+
+// Scratch is a folder for files that no real cut need spare: in memory where that
+// is to be had, since the fsyncs of thousands of states take their time on a disk.
+func Scratch(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "powercut")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
 }

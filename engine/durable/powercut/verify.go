@@ -1,6 +1,7 @@
 package powercut
 
 import (
+	"errors"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -34,7 +35,7 @@ func (r *Recording) Verify(t *testing.T, check Check, ignore ...string) {
 	if what, err := r.unseen(ignore); err != nil || what != "" {
 		t.Fatalf("not recorded, because it was done past package durable: %s %v", what, err)
 	}
-	v := &verifier{check: check, dir: t.TempDir(), passed: map[stateKey]bool{}}
+	v := &verifier{check: check, dir: Scratch(t), passed: map[stateKey]bool{}}
 	states, failures := v.all(r)
 	for _, f := range failures {
 		t.Error(f)
@@ -154,7 +155,10 @@ func (v *verifier) try(s State, said []any) error {
 	if err := s.Write(dir); err != nil {
 		return err
 	}
-	return v.check(dir, said)
+	if err := v.check(dir, said); err != nil {
+		return errors.New(strings.ReplaceAll(err.Error(), dir+"/", ""))
+	}
+	return nil
 }
 
 // sites lists where fsyncs are asked for, in the order of their first time.
