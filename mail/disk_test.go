@@ -193,3 +193,45 @@ func (o *Outbox) agrees(spool, to string, done bool) error {
 	}
 	return nil
 }
+
+// A mail that is made smaller on a disk that refuses any of the calls is one of
+// the two versions, and the state on the disk and in memory is that one's.
+func TestFailingDiskWhileMadeSmaller(t *testing.T) {
+	image := picture(t, 640, 480)
+	for n := 1; !t.Failed(); n++ {
+		dir := powercut.Scratch(t)
+		o := idle(t, filepath.Join(dir, "mail"))
+		big := firing(1, time.Now(), image)
+		if err := o.Submit(context.Background(), big); err != nil {
+			t.Fatal(err)
+		}
+		seen := 0
+		undo := durable.Observe(durable.Observer{Before: func(durable.Call) error {
+			if seen++; seen == n {
+				return syscall.EIO
+			}
+			return nil
+		}})
+		o.fit(big.ID, 20_000)
+		undo()
+		if seen < n {
+			if n < 15 {
+				t.Errorf("only %d calls were seen", n-1)
+			}
+			return
+		}
+		eml, err := os.ReadFile(o.spool.queue(big.ID + ".eml"))
+		if err != nil || hashOf(eml) != o.mails[big.ID].SHA256 {
+			t.Errorf("call %d refused: memory and mail are not the same version, %v", n, err)
+		}
+		if err := o.agrees(filepath.Join(dir, "mail"), filepath.Join(dir, "copy"), true); err != nil {
+			t.Errorf("call %d refused: %v", n, err)
+		}
+		if err := o.Drop(big.ID); err != nil { // which writes the state
+			t.Error(err)
+		}
+		if err := o.agrees(filepath.Join(dir, "mail"), filepath.Join(dir, "copy"), true); err != nil {
+			t.Errorf("call %d refused, state written again: %v", n, err)
+		}
+	}
+}

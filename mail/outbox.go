@@ -339,9 +339,11 @@ func (o *Outbox) Settle(id string) error {
 	return nil
 }
 
-// Retry makes held recipients pending and tries the mail at once; "" is all
-// mails, until one finds that all must wait.
+// Retry makes held recipients pending and tries the mail at once, whatever the
+// budget; "" is all mails, within the budget and as a digest where they are many,
+// until one finds that all must wait.
 func (o *Outbox) Retry(id string) error {
+	all := id == ""
 	ids, err := o.named(id)
 	if err != nil {
 		return err
@@ -350,7 +352,7 @@ func (o *Outbox) Retry(id string) error {
 	o.hold = hold{}
 	for _, id := range ids {
 		if e := o.mails[id]; e != nil {
-			e.next, e.Failed, e.urgent = time.Time{}, 0, true
+			e.next, e.Failed, e.urgent = time.Time{}, 0, e.urgent || !all
 		}
 	}
 	o.mu.Unlock()

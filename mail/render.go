@@ -103,7 +103,20 @@ func (o *Outbox) rewrite(e *entry, head letterhead, images []event.Image, note s
 		return err
 	}
 	if err := o.spool.write(r.Mail.ID, l.bytes); err != nil {
-		return errors.Join(err, o.spool.save(e.record))
+		// Where only an fsync failed the new one is there, but not for good: the
+		// state goes on knowing both.
+		there, rerr := o.spool.read(r.Mail.ID)
+		if rerr != nil {
+			return errors.Join(err, rerr)
+		}
+		if there.Former = r.Former; there.SHA256 != r.SHA256 {
+			there.Former = &version{r.SHA256, r.Mail.Bytes}
+		}
+		o.mu.Lock()
+		o.bytes += there.Mail.Bytes - e.Mail.Bytes
+		e.record = there
+		o.mu.Unlock()
+		return err
 	}
 	r.Former = nil
 	_ = o.spool.save(r) // where it fails the next change does it
