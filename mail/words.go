@@ -175,7 +175,7 @@ func (p page) text() string {
 	for _, r := range p.rows {
 		fmt.Fprintf(&b, "%-*s  %s\n", width+1, r[0]+":", r[1])
 	}
-	for _, part := range [][]string{p.times, p.notes} {
+	for _, part := range [][]string{p.notes, p.times} {
 		if len(part) > 0 {
 			b.WriteString("\n" + strings.Join(part, "\n") + "\n")
 		}
