@@ -59,6 +59,7 @@ type app struct {
 	gone      string // why the engine is not watched, or empty
 	history   history
 	steps     []event.MailStep
+	sent      sending
 
 	settings config.Settings
 	draft    *config.Draft // nil until the configuration is known
@@ -218,7 +219,11 @@ func (a *app) watching(m watchMsg) tea.Cmd {
 	}
 	a.gone, a.changes = "", m.ch
 	a.history = history{slices.Clone(m.snap.Firings), slices.Clone(m.snap.Mails)}
-	return tea.Batch(a.setStatus(m.snap.Status), a.config(false), a.next(m.ch))
+	var queue tea.Cmd
+	if p := a.pages[queueAt].(*queuePage); p.known { // changes may have been missed
+		queue = p.opened(a)
+	}
+	return tea.Batch(a.setStatus(m.snap.Status), a.config(false), queue, a.next(m.ch))
 }
 
 func (a *app) happened(events []event.Event) tea.Cmd {
@@ -227,7 +232,7 @@ func (a *app) happened(events []event.Event) tea.Cmd {
 		return tea.Tick(rewatchAfter, func(time.Time) tea.Msg { return rewatchMsg{} })
 	}
 	cmds := make([]tea.Cmd, 0, 4)
-	var fired, mailed bool
+	var fired bool
 	for _, e := range events {
 		switch {
 		case e.Status != nil:
@@ -236,13 +241,14 @@ func (a *app) happened(events []event.Event) tea.Cmd {
 			a.history.firing(*e.Firing)
 			fired = true
 		case e.Mail != nil:
-			a.history.mail(*e.Mail)
-			a.mailPage().mailed(a, *e.Mail)
-			mailed = true
+			a.mailed(*e.Mail)
 		case e.Step != nil:
 			a.steps = append(a.steps, *e.Step)
 			a.steps = a.steps[max(0, len(a.steps)-maxSteps):]
+			a.sent.over(e.Step.Mail)
 			a.mailPage().stepped(*e.Step)
+		case e.Sent != nil:
+			a.sent.take(*e.Sent, a.now())
 		case e.Lost > 0: // what was missed is in a new snapshot
 			return tea.Batch(append(cmds, a.rewatch())...)
 		}
@@ -250,10 +256,22 @@ func (a *app) happened(events []event.Event) tea.Cmd {
 	if fired && a.at == eventsAt {
 		cmds = append(cmds, a.stored())
 	}
-	if mailed && a.at == queueAt {
-		cmds = append(cmds, a.queue())
-	}
 	return tea.Batch(append(cmds, a.next(a.changes))...)
+}
+
+// mailed takes a mail's new state to all that show it.
+func (a *app) mailed(m event.Mail) {
+	a.sent.over(m.ID)
+	a.history.mail(m)
+	a.mailPage().mailed(a, m)
+	a.pages[queueAt].(*queuePage).changed(m)
+	if m.Damaged && a.say == "" {
+		a.say = "The mail " + clean(m.ID) + " was found damaged on the disk and set aside"
+		if m.FiringCount > 0 {
+			a.say += "; it is composed anew"
+		}
+		a.say += "."
+	}
 }
 
 func (a *app) setStatus(s event.Status) tea.Cmd {

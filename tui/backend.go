@@ -2,6 +2,8 @@ package tui
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -32,6 +34,7 @@ type Backend interface {
 const (
 	callTime     = 15 * time.Second
 	diagnoseTime = 5 * time.Minute
+	retryTime    = 5 * time.Minute // of all that is held
 	rewatchAfter = 2 * time.Second
 	storedEvents = 200 // asked for by the Events page
 )
@@ -92,7 +95,7 @@ type (
 		err   error
 	}
 	queueDoneMsg struct { // Retry or Drop
-		did string
+		did string // a sentence
 		err error
 	}
 	storedMsg struct {
@@ -239,13 +242,30 @@ func (c calls) queue() tea.Cmd {
 
 func (c calls) retry(id string) tea.Cmd {
 	return c.within(callTime, func(ctx context.Context) tea.Msg {
-		return queueDoneMsg{"is tried again now", c.b.Retry(ctx, id)}
+		return queueDoneMsg{"The mail is tried again now.", c.b.Retry(ctx, id)}
+	})
+}
+
+// retryAll tries mails again one by one, so that only these are; one that is
+// gone by now is passed over.
+func (c calls) retryAll(ids []string) tea.Cmd {
+	return c.within(retryTime, func(ctx context.Context) tea.Msg {
+		n := 0
+		for _, id := range ids {
+			switch err := c.b.Retry(ctx, id); {
+			case err == nil:
+				n++
+			case !errors.Is(err, event.ErrNotFound):
+				return queueDoneMsg{err: fmt.Errorf("%d of %d are tried again, then: %w", n, len(ids), err)}
+			}
+		}
+		return queueDoneMsg{did: plural(n, "held mail") + " tried again now."}
 	})
 }
 
 func (c calls) drop(id string) tea.Cmd {
 	return c.within(callTime, func(ctx context.Context) tea.Msg {
-		return queueDoneMsg{"dropped", c.b.Drop(ctx, id)}
+		return queueDoneMsg{"The mail was dropped.", c.b.Drop(ctx, id)}
 	})
 }
 

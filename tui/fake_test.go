@@ -112,21 +112,30 @@ func emptyFake() *fake {
 	return f
 }
 
+// goodSteps are what a real server's diagnosis showed, under other names.
 func goodSteps() []event.Step {
+	const offers = "mails up to 52.4 MB; PIPELINING; 8BITMIME; SMTPUTF8"
+	at := "192.0.2.25:587"
 	return []event.Step{
-		{Step: "lookup", Target: "mail.example.net", OK: true, MS: 12.4, Text: "192.0.2.25", Verdict: "found 192.0.2.25"},
-		{Step: "tcp", Target: "192.0.2.25:587", OK: true, MS: 31.8, Verdict: "connected"},
-		{Step: "ehlo", Target: "mail.example.net", OK: true, MS: 30.1, Code: 250, Text: "mail.example.net"},
-		{Step: "tls", Target: "mail.example.net", OK: true, MS: 65.0, Verdict: "TLS 1.3, certificate valid to 3 Feb 2027"},
-		{Step: "auth", Target: "gate3@example.net", OK: true, MS: 88.2, Code: 235, Text: "2.7.0 Authentication successful"},
-		{Step: "mail", Target: "gate3@example.net", OK: true, MS: 30.9, Code: 250, Text: "2.1.0 Ok"},
-		{Step: "rcpt", Target: "guard@example.net", OK: true, MS: 30.0, Code: 250, Text: "2.1.5 Ok"},
-		{Step: "rcpt", Target: "ops@example.net", OK: true, MS: 30.2, Code: 250, Text: "2.1.5 Ok"},
+		{Step: "lookup", Target: "mail.example.net", OK: true, MS: 12.4, Text: "[192.0.2.25]", Verdict: "1 of 1 addresses"},
+		{Step: "tcp", Target: at, OK: true, MS: 31.8, Verdict: "connected"},
+		{Step: "ehlo", Target: at, OK: true, MS: 30.1, Code: 250, Text: "mail.example.net", Verdict: "the server answers, and offers STARTTLS; " + offers},
+		{Step: "tls", Target: at, OK: true, MS: 0.2, Text: "pin a/7YqyYP4EeYMeE2+DnTa61t6xftceR2PG563n4407s=, for CN=mail.example.net (mail.example.net), by CN=Example CA, from 2026-05-09 until 2027-02-03",
+			Verdict: "certificate 1 of 2: good for another 72 days"},
+		{Step: "tls", Target: at, OK: true, MS: 0.1, Text: "pin b/8YqyYP4EeYMeE2+DnTa61t6xftceR2PG563n4407s=, for CN=Example CA, by CN=Example CA, from 2020-05-09 until 2030-02-03",
+			Verdict: "certificate 2 of 2: good for another 1168 days"},
+		{Step: "tls", Target: at, OK: true, MS: 65.0, Code: 220, Text: "TLS 1.3, TLS_AES_128_GCM_SHA256, pin a/7YqyYP4EeYMeE2+DnTa61t6xftceR2PG563n4407s=, for mail.example.net, by Example CA, until 2027-02-03",
+			Verdict: "encrypted by STARTTLS"},
+		{Step: "ehlo", Target: at, OK: true, MS: 30.1, Code: 250, Text: "mail.example.net", Verdict: "the server answers under TLS, and offers sign-in by PLAIN, LOGIN, CRAM-MD5, SCRAM-SHA-256; " + offers},
+		{Step: "auth", Target: "gate3@example.net", OK: true, MS: 88.2, Code: 235, Text: "SCRAM-SHA-256", Verdict: "user name and password accepted"},
+		{Step: "mail", Target: "gate3@example.net", OK: true, MS: 30.9, Code: 250, Text: "2.1.0 Ok", Verdict: "the sender is accepted"},
+		{Step: "rcpt", Target: "guard@example.net", OK: true, MS: 30.0, Code: 250, Text: "2.1.5 Ok", Verdict: "the recipient is accepted"},
+		{Step: "rcpt", Target: "ops@example.net", OK: true, MS: 30.2, Code: 250, Text: "2.1.5 Ok", Verdict: "the recipient is accepted"},
 	}
 }
 
 func refusedSteps() []event.Step {
-	s := goodSteps()[:4]
+	s := goodSteps()[:7]
 	return append(s, event.Step{Step: "auth", Target: "gate3@example.net", MS: 2088.2, Code: 535, Text: "5.7.8 Error: authentication failed: \x1b[31mbad",
 		Verdict: "The server does not accept this user name and password.", Do: "Check both; many providers want an app password."})
 }

@@ -26,7 +26,19 @@ func (h *history) firing(f event.Firing) {
 	h.firings = h.firings[max(0, len(h.firings)-maxHistory):]
 }
 
+// mail takes a mail's new state: a damaged one is gone, and so is what a digest
+// stands for.
 func (h *history) mail(m event.Mail) {
+	if m.Damaged || len(m.Replaces) > 0 {
+		gone := make(map[string]bool, len(m.Replaces))
+		for _, id := range m.Replaces {
+			gone[id] = true
+		}
+		h.mails = slices.DeleteFunc(h.mails, func(o event.Mail) bool { return gone[o.ID] || m.Damaged && o.ID == m.ID })
+	}
+	if m.Damaged {
+		return
+	}
 	if i := slices.IndexFunc(h.mails, func(o event.Mail) bool { return o.ID == m.ID }); i >= 0 {
 		h.mails[i] = m
 		return
@@ -66,7 +78,7 @@ func (h *history) results() []result {
 		if f.Disposition == event.Queued {
 			for i, m := range h.mails {
 				if m.Firings.Has(f.Seq) {
-					r.what, r.words = outcome(m)
+					r.what, r.words = fate(m)
 					told[i] = true
 				}
 			}
@@ -74,15 +86,10 @@ func (h *history) results() []result {
 		rs = append(rs, r)
 	}
 	for i, m := range h.mails {
-		r := result{at: m.At, who: string(m.Kind)}
-		switch {
-		case m.Kind == event.Alarm && told[i]:
+		if m.Kind == event.Alarm && told[i] {
 			continue
-		case m.Kind == event.Alarm:
-			r.who = clean(m.Trigger)
-		case m.Kind == event.Test || m.Kind == event.State:
-			r.who += " mail"
 		}
+		r := result{at: m.At, who: mailName(m)}
 		r.what, r.words = outcome(m)
 		rs = append(rs, r)
 	}
@@ -129,6 +136,55 @@ func outcome(m event.Mail) (what, words string) {
 		what = fmt.Sprintf("%s %d/%d", what, m.Count(s), n)
 	}
 	return what, clean(lastWords(m))
+}
+
+// fate is what became of a firing that m tells of: one of many is told with them.
+func fate(m event.Mail) (what, words string) {
+	switch what, words = outcome(m); m.Kind {
+	case event.Summary, event.Digest:
+		if m.Disposition() == event.Summarised {
+			what = "summarised"
+		}
+		words = "in the " + mailName(m)
+	}
+	return what, words
+}
+
+// mailName says what a mail is: the trigger of an alarm, else its kind with what
+// it tells.
+func mailName(m event.Mail) string {
+	switch m.Kind {
+	case event.Alarm:
+		return clean(m.Trigger)
+	case event.Summary, event.Digest:
+		return string(m.Kind) + " of " + firings(m.FiringCount)
+	case event.State:
+		return stateTitle(m)
+	}
+	return string(m.Kind) + " mail"
+}
+
+func firings(n uint64) string {
+	if n == 1 {
+		return "1 firing"
+	}
+	return count(n) + " firings"
+}
+
+// stateTitle is what a state mail says, as its subject tells it between the
+// configured one and the stamp.
+func stateTitle(m event.Mail) string {
+	s := clean(m.Subject)
+	if i := strings.LastIndexByte(s, ':'); i > 0 {
+		s = s[:i]
+	}
+	if i := strings.LastIndex(s, " - "); i >= 0 {
+		s = s[i+len(" - "):]
+	}
+	if s == "" {
+		return "state mail"
+	}
+	return s
 }
 
 // lastWords are what explains a mail best: a problem, else the server's words

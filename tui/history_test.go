@@ -129,3 +129,80 @@ func TestListKeys(t *testing.T) {
 		c.sees(page.name+"-00", "1 of 40")
 	}
 }
+
+// A digest takes the place of what it stands for, a damaged mail goes, and each
+// kind has its name.
+func TestHistoryOfDigests(t *testing.T) {
+	s := open(t, newFake(), 80, 24)
+	mail := func(m event.Mail) { s.send(eventsMsg{[]event.Event{{Mail: &m}}}) }
+	pending := []event.Recipient{{State: event.Pending, Reply: "450 4.2.0 Greylisted"}}
+	s.history = history{}
+	for i := range uint64(4) {
+		s.history.firing(event.Firing{Seq: i + 1, Trigger: "yard", At: noon.Add(time.Duration(i) * time.Second), Disposition: event.Queued})
+		mail(event.Mail{ID: event.AlarmID(i + 1), Kind: event.Alarm, Trigger: "yard", Firings: event.Seqs{{From: i + 1, To: i + 1}}, FiringCount: 1, At: noon, Recipients: pending})
+	}
+	mail(event.Mail{ID: "d", Kind: event.Digest, Firings: event.Seqs{{From: 1, To: 55}}, FiringCount: 55, At: noon, Recipients: pending,
+		Replaces: []string{event.AlarmID(1), event.AlarmID(2), event.AlarmID(3), event.AlarmID(4)}})
+	if len(s.history.mails) != 1 {
+		t.Errorf("%d mails are remembered", len(s.history.mails))
+	}
+	for _, want := range []string{"yard queued x4 in the digest of 55 firings", "digest of 55 firings queued 450 4.2.0 Greylisted"} {
+		if !strings.Contains(flat(s.text()), want) {
+			t.Errorf("%q is not in\n%s", want, s.text())
+		}
+	}
+	mail(event.Mail{ID: "d", Kind: event.Digest, Firings: event.Seqs{{From: 1, To: 55}}, FiringCount: 55, At: noon, Recipients: []event.Recipient{{State: event.Delivered, Reply: "250 ok"}}})
+	if want := "yard summarised x4 in the digest of 55 firings"; !strings.Contains(flat(s.text()), want) {
+		t.Errorf("%q is not in\n%s", want, s.text())
+	}
+	s.say = ""
+	mail(event.Mail{ID: "d", Kind: event.Digest, FiringCount: 55, Damaged: true})
+	if want := "The mail d was found damaged on the disk and set aside; it is composed anew."; len(s.history.mails) != 0 || !strings.Contains(flat(s.text()), want) {
+		t.Errorf("%d mails\n%s", len(s.history.mails), s.text())
+	}
+	for want, m := range map[string]event.Mail{
+		"yard":                    {Kind: event.Alarm, Trigger: "yard"},
+		"summary of 12 firings":   {Kind: event.Summary, FiringCount: 12},
+		"digest of 1 firing":      {Kind: event.Digest, FiringCount: 1},
+		"digest of 1234k firings": {Kind: event.Digest, FiringCount: 1_234_567},
+		"camera lost":             {Kind: event.State, Subject: "CameraNotification - camera lost:20261123205107512"},
+		"back after a power cut":  {Kind: event.State, Subject: "Gate - yard - back after a power cut:20261123205107512"},
+		"disk low":                {Kind: event.State, Subject: "disk low:20261123205107512"},
+		"state mail":              {Kind: event.State},
+		"test mail":               {Kind: event.Test},
+	} {
+		if got := mailName(m); got != want {
+			t.Errorf("%+v: %q, want %q", m, got, want)
+		}
+	}
+}
+
+// A test mail that is watched and whose file is damaged is not waited for.
+func TestDamagedTestMail(t *testing.T) {
+	s := open(t, newFake(), 80, 24)
+	s.press("2", "t")
+	m := event.Mail{ID: "test-1", Kind: event.Test, Recipients: []event.Recipient{{State: event.Pending}}}
+	s.send(testMsg{mail: m})
+	m.Damaged = true
+	s.send(eventsMsg{[]event.Event{{Mail: &m}}})
+	if w := s.mailPage().walk; !w.over || w.ok || !strings.Contains(flat(s.text()), "found damaged on the disk and set aside: t sends another one") {
+		t.Error(s.text())
+	}
+}
+
+// Where the firings went, with those that were summarised and are held; why a
+// trigger is stuck.
+func TestAccountIsWhole(t *testing.T) {
+	s := open(t, stuck(), 80, 24)
+	if text := flat(s.text()); !strings.Contains(text, "yard motion armed 0.07/0.15 ###... 140 131 1 7") || !strings.Contains(text, "stuck 3 3 0 0 its source has said active") {
+		t.Error(s.text())
+	}
+	s.press("3")
+	if want := "fired 140 = mailed 11 + summarised 120 + queued 1 + held 7 + dropped 0 + outside 1 + extended 0 + silent 0"; !strings.Contains(flat(s.text()), want) || strings.Contains(s.text(), "does not add up") {
+		t.Error(s.text())
+	}
+	s.press("down")
+	if want := "stuck: its source has said active for 42 minutes without an end"; !strings.Contains(s.text(), want) {
+		t.Error(s.text())
+	}
+}

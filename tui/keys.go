@@ -16,6 +16,7 @@ var keys = struct {
 	FieldTest, FieldDiagnose, FieldSave     key.Binding
 	FieldUndo, FieldHelp, FieldQuit, Empty  key.Binding
 	Fire, Add, Retry, Drop, Good            key.Binding
+	NextHeld, RetryHeld                     key.Binding
 	Pages, FieldPages                       key.Binding
 }{
 	Test:     bind("t", "test mail", "t", "ctrl+t"),
@@ -51,9 +52,11 @@ var keys = struct {
 	First:    bind("home", "first", "home"),
 	Last:     bind("end", "last", "end"),
 
-	Fire:  bind("f", "fire a trigger", "f"),
-	Add:   bind("a", "add a motion trigger", "a"),
-	Retry: bind("r", "retry", "r"),
-	Drop:  bind("x", "drop", "x"),
-	Good:  bind("r", "last good settings", "r"),
+	Fire:      bind("f", "fire a trigger", "f"),
+	Add:       bind("a", "add a motion trigger", "a"),
+	Retry:     bind("r", "retry", "r"),
+	Drop:      bind("x", "drop", "x"),
+	NextHeld:  bind("h", "next held", "h"),
+	RetryHeld: bind("R", "all held", "R"),
+	Good:      bind("r", "last good settings", "r"),
 }

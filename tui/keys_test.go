@@ -130,17 +130,22 @@ func TestMoving(t *testing.T) {
 		t.Fatal("a page opens with a field focused")
 	}
 	var seen []string
-	for range 12 {
+	for range 17 {
 		s.press("tab")
 		seen = append(seen, s.mailPage().focusedKey())
 	}
-	if seen[0] != "smtp.server" || seen[6] != "mail.reply_address" || seen[11] != "smtp.server" {
+	if seen[0] != "smtp.server" || seen[6] != "mail.reply_address" || seen[10] != "mail.subject" || seen[11] != "mail.hold_off" || seen[16] != "smtp.server" {
 		t.Error(seen)
 	}
 	s.press("shift+tab")
-	if k := s.mailPage().focusedKey(); k != "mail.subject" {
+	if k := s.mailPage().focusedKey(); k != "mail.heartbeat" {
 		t.Error("shift+tab from the first:", k)
 	}
+	s.press("enter")
+	if s.mailPage().focused() {
+		t.Error("Enter in the last field does not leave it")
+	}
+	s.mailPage().focusKey(s.app, "mail.subject") // the last on the sheet of mail settings
 	s.press("enter")
 	if s.mailPage().focused() {
 		t.Error("Enter in the last field does not leave it")

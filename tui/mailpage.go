@@ -17,7 +17,12 @@ var mailFields = []string{
 	"mail.reply_address", "mail.destinations.1", "mail.destinations.2", "mail.destinations.3",
 	"",
 	"mail.subject",
+	"mail.hold_off", "mail.digest_after", "mail.daily_budget", "mail.state_mails", "mail.heartbeat",
 }
+
+// secondPart is the place of the first field that a small screen shows apart:
+// the first part is what the customer's sheet of mail settings says.
+var secondPart = slices.Index(mailFields, "mail.hold_off")
 
 // mailPage edits the draft, saves it, tries it. The draft itself is the app's.
 type mailPage struct {
@@ -187,7 +192,7 @@ func (p *mailPage) fieldKey(a *app, k tea.KeyPressMsg) (tea.Cmd, bool) {
 	case key.Matches(k, keys.Leave):
 		p.leave(a)
 	case key.Matches(k, keys.Enter):
-		if p.at == len(mailFields)-1 {
+		if p.at == len(mailFields)-1 || p.at == secondPart-1 {
 			p.leave(a)
 		} else {
 			p.move(a, 1)
@@ -354,6 +359,7 @@ func (p *mailPage) key(a *app, k tea.KeyPressMsg) (tea.Cmd, bool) {
 		p.escape(a)
 	case a.draft == nil:
 		a.say = "The configuration is not known yet: the engine has not answered."
+	case p.walk != nil && p.walk.key(k):
 	case key.Matches(k, keys.Enter, keys.Next):
 		if p.walk != nil && p.walk.over && p.walk.failed() != nil {
 			f := *p.walk.failed()

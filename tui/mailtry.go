@@ -182,8 +182,7 @@ func (p *mailPage) done(a *app, msg tea.Msg) tea.Cmd {
 		p.queued(a, m)
 	case stepMsg:
 		if p.walk != nil && p.walk.run == m.run {
-			p.walk.steps = append(p.walk.steps, m.step)
-			p.walk.steps = p.walk.steps[max(0, len(p.walk.steps)-maxSteps):]
+			p.walk.add(m.step)
 			return p.walk.next
 		}
 	case diagnosedMsg:
@@ -277,8 +276,7 @@ func (p *mailPage) queued(a *app, m testMsg) {
 // stepped takes a step of a delivery, if it is the test mail's.
 func (p *mailPage) stepped(s event.MailStep) {
 	if w := p.walk; w != nil && w.mailID != "" && w.mailID == s.Mail {
-		w.steps = append(w.steps, s.Step)
-		w.steps = w.steps[max(0, len(w.steps)-maxSteps):]
+		w.add(s.Step)
 	}
 }
 
@@ -286,6 +284,10 @@ func (p *mailPage) stepped(s event.MailStep) {
 func (p *mailPage) mailed(a *app, m event.Mail) {
 	w := p.walk
 	if w == nil || w.mailID == "" || w.mailID != m.ID {
+		return
+	}
+	if m.Damaged {
+		w.over, w.ok, w.end = true, false, "Its file was found damaged on the disk and set aside: t sends another one."
 		return
 	}
 	n := len(m.Recipients)

@@ -53,6 +53,8 @@ func (p *mailPage) hint(a *app) string {
 		return ""
 	case p.walk != nil && !p.walk.over:
 		return "Triggers go on meanwhile."
+	case p.walk != nil && len(p.walk.steps) > 0:
+		return "Up and down show all that a step told."
 	case p.walk != nil:
 		return ""
 	case len(p.inConflict()) > 0:
@@ -60,7 +62,7 @@ func (p *mailPage) hint(a *app) string {
 	case a.unsaved() > 0:
 		return plural(a.unsaved(), "unsaved change") + ": w saves, d tries them without saving, u takes the last one back."
 	}
-	return "Tab or Enter enters the first field."
+	return "Tab or Enter enters the first field. After the subject: hold-off, budget."
 }
 
 // fieldHelp is the one sentence for the focused field: the verdict and its cure
@@ -101,29 +103,52 @@ func (p *mailPage) body(a *app, w, h int) ([]string, *tea.Position) {
 	if a.draft == nil {
 		return []string{"", "  Waiting for the engine to tell the configuration."}, nil
 	}
-	form, cursor, row := p.form(a, w)
-	free := h - len(form)
-	if p.walk == nil {
-		if free >= 2 { // air above the form
-			form = append([]string{a.demoLine()}, form...)
-			if cursor != nil {
-				cursor.Y++
-			}
-			return form, cursor
+	first, cursor, row := p.form(a, w, 0, secondPart)
+	first = append(first, p.sentAs(a, w))
+	if p.walk != nil {
+		progressed := ""
+		if sent, ok := a.sending(p.walk.mailID); ok && !p.walk.over {
+			progressed = progress(sent)
 		}
-		return p.scroll(form, cursor, row, h)
+		if h-len(first) >= panelLines {
+			lines := append(first, "", rule(w))
+			return append(lines, p.walk.lines(w, h-len(lines), progressed)...), nil
+		}
+		return p.walk.lines(w, h, progressed), nil
 	}
-	if free >= panelLines {
-		form = append(form, "", rule(w))
-		return append(form, p.walk.lines(w, h-len(form))...), nil
+	form := first
+	second, cursor2, row2 := p.form(a, w, secondPart, len(mailFields))
+	heading := faint.Render("  How much is mailed")
+	switch {
+	case h >= len(first)+len(second)+3: // all of it, with air
+		form = append(form, "", heading)
+		if cursor2 != nil {
+			cursor2.Y += len(form)
+			cursor = cursor2
+		}
+		form = append(form, second...)
+	case p.at >= secondPart:
+		heading += faint.Render(" (shift+tab goes back to the subject)")
+		form, cursor, row = append([]string{heading}, second...), cursor2, row2+1
+		cursor.Y++
 	}
-	return p.walk.lines(w, h), nil
+	if h-len(form) >= 2 { // air above the form
+		form = append([]string{a.demoLine(w)}, form...)
+		if cursor != nil {
+			cursor.Y++
+		}
+		return form, cursor
+	}
+	return p.scroll(form, cursor, row, h)
 }
 
 // demoLine says above the form what a save in the demo is worth.
-func (a *app) demoLine() string {
-	if a.status.Mode != "demo" {
+func (a *app) demoLine(w int) string {
+	switch {
+	case a.status.Mode != "demo":
 		return ""
+	case w < 76:
+		return faint.Render("  Demo: in force until you leave; nothing is kept.")
 	}
 	return faint.Render("  Demo: what is saved here is in force until you leave; nothing is kept.")
 }
@@ -140,11 +165,13 @@ func (p *mailPage) scroll(form []string, cursor *tea.Position, row, h int) ([]st
 	return form[p.top:min(len(form), p.top+h)], cursor
 }
 
-// form draws all fields. row is the focused one's line, or -1.
-func (p *mailPage) form(a *app, w int) (lines []string, cursor *tea.Position, row int) {
+// form draws the fields from one place in mailFields up to another. row is the
+// focused one's line, or -1.
+func (p *mailPage) form(a *app, w, from, to int) (lines []string, cursor *tea.Position, row int) {
 	row = -1
 	valueW := min(w-valueAt-verdictW-1, maxValueW)
-	for i, k := range mailFields {
+	for i := from; i < to; i++ {
+		k := mailFields[i]
 		if k == "" {
 			lines = append(lines, "")
 			continue
@@ -167,7 +194,7 @@ func (p *mailPage) form(a *app, w int) (lines []string, cursor *tea.Position, ro
 		}
 		lines = append(lines, marks(focus, a.draft.Changed(k), p.conflicts[k])+fit(label(k), valueAt-2)+value+faint.Render(counter)+" "+verdict(v))
 	}
-	return append(lines, p.sentAs(a, w)), cursor, row
+	return lines, cursor, row
 }
 
 // marks are the first two columns: > the focused field, * a changed one, ! one

@@ -29,11 +29,11 @@ var pages = []struct {
 	make  func() page
 }{
 	{"Status", "camera, triggers, queue, results; f fires a trigger, a adds one", func() page { return &statusPage{} }},
-	{"Mail", "server, addresses, subject; r goes back to the last good settings", func() page { return newMailPage() }},
+	{"Mail", "server, addresses, subject, hold-off; r: the last good settings", func() page { return newMailPage() }},
 	{"Triggers", "state and account of each; f fires the chosen one, a adds one", func() page { return &triggersPage{} }},
 	{"Camera", "what the camera delivers", func() page { return &cameraPage{} }},
 	{"Events", "the stored events; enter tells how to get the images", func() page { return &eventsPage{} }},
-	{"Queue", "each mail, the server's words; r tries the chosen one, x drops it", func() page { return &queuePage{} }},
+	{"Queue", "each mail: r tries it again, x drops it, h finds held ones, R all", func() page { return &queuePage{} }},
 	{"System", "version, files, clock, all problems", func() page { return &systemPage{} }},
 }
 
@@ -92,14 +92,19 @@ func (l *list) window(n, rows int) (from, to int) {
 
 // draw draws the window of a list with the selected line marked by '>' too.
 func (l *list) draw(lines []string, w, rows int) []string {
-	from, to := l.window(len(lines), rows)
+	return l.drawRows(len(lines), w, rows, func(i int) string { return lines[i] })
+}
+
+// drawRows is draw where a line is made only when it is shown.
+func (l *list) drawRows(n, w, rows int, line func(i int) string) []string {
+	from, to := l.window(n, rows)
 	var out []string
 	for i := from; i < to; i++ {
 		if i == l.sel {
-			out = append(out, marked.Render(fit("> "+lines[i], w-1)))
+			out = append(out, marked.Render(fit("> "+line(i), w-1)))
 			continue
 		}
-		out = append(out, "  "+cut(lines[i], w-3))
+		out = append(out, "  "+cut(line(i), w-3))
 	}
 	return out
 }

@@ -138,8 +138,12 @@ func (p *statusPage) body(a *app, w, h int) ([]string, *tea.Position) {
 	if tight := h < 12; !tight || low(s.Storage) {
 		lines = append(lines, storageLine(s.Storage, w))
 	}
-	for _, problem := range problems(s) {
-		for i, l := range place(problem, w-2, 2) {
+	ps, each := problems(s), 2
+	if len(ps) == 1 {
+		each = 3
+	}
+	for _, problem := range ps {
+		for i, l := range place(problem, w-2, each) {
 			mark := "  "
 			if i == 0 {
 				mark = bad.Render(" !")
@@ -151,7 +155,7 @@ func (p *statusPage) body(a *app, w, h int) ([]string, *tea.Position) {
 	triggers := triggerLines(s.Triggers, a.clock(), w)
 	keep := h - 4 - len(triggers)
 	if len(lines) > keep && keep > 4 {
-		lines = append(lines[:keep-1], fmt.Sprintf("   more: 7 System shows all %s", plural(len(problems(s)), "problem")))
+		lines = append(lines[:keep-1], fmt.Sprintf("   more: 7 System shows all %s", plural(len(ps), "problem")))
 	}
 	lines = append(lines, "")
 	lines = append(lines, triggers...)
@@ -367,7 +371,7 @@ func (a *app) resultLines(w, h int) []string {
 		if r := &rs[i]; r.times > 1 {
 			r.what = fmt.Sprintf("%s x%d", r.what, r.times)
 		}
-		when, who, what = max(when, width(moment(rs[i].at, a.clock()))), min(max(who, width(rs[i].who)), 16), max(what, width(rs[i].what))
+		when, who, what = max(when, width(moment(rs[i].at, a.clock()))), min(max(who, width(rs[i].who)), 23), max(what, width(rs[i].what))
 	}
 	told := strings.Join(problems(a.status), "\n")
 	for _, r := range rs {

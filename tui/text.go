@@ -108,12 +108,15 @@ func spread(left, right string, w int) string {
 	return fit(left, w-r) + cut(right, r)
 }
 
-// wrap breaks s into at most n lines of w columns; the last one is cut.
+// wrap breaks s into at most n lines of w columns; the last one is cut. Dates and
+// names with hyphens stay whole.
 func wrap(s string, w, n int) []string {
 	if s == "" || n <= 0 || w <= 0 {
 		return nil
 	}
-	lines := strings.Split(ansi.WrapWc(s, w, ""), "\n")
+	const hyphen = "\u2011" // one that does not break
+	whole := ansi.WrapWc(strings.ReplaceAll(s, "-", hyphen), w, "")
+	lines := strings.Split(strings.ReplaceAll(whole, hyphen, "-"), "\n")
 	if len(lines) > n {
 		lines[n-1] = cut(lines[n-1]+" "+lines[n], w)
 		lines = lines[:n]

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"watchpost/engine/config"
 	"watchpost/engine/event"
@@ -51,21 +53,59 @@ func (f *flags) stepPrinter() func(event.Step) {
 	return func(s event.Step) { printStep(f.s.out, s) }
 }
 
+// Columns of a step's line, and of what stands below it.
+const (
+	stepWidth  = 79
+	stepIndent = "            "
+)
+
+// printStep prints a step in a line, and below it what is long: a verdict that
+// does not fit, who a certificate is for, why a step failed and what to do.
 func printStep(w io.Writer, s event.Step) {
-	mark := "ok"
+	mark, text := "ok", s.Text
 	if !s.OK {
 		mark = "!"
-	}
-	fmt.Fprintf(w, "%-3s %-7s %-28s %6.0f ms  %s\n", mark, s.Step, s.Target, s.MS, s.Verdict)
-	if !s.OK {
-		text := s.Text
 		if s.Code > 0 {
 			text = fmt.Sprintf("%d %s", s.Code, text)
 		}
-		for _, line := range []string{text, s.Do} {
-			if line = strings.TrimSpace(line); line != "" {
-				fmt.Fprintf(w, "            %s\n", line)
-			}
+	}
+	line := fmt.Sprintf("%-3s %-7s %-22s %6.0f ms", mark, s.Step, s.Target, s.MS)
+	var below []string
+	verdict := s.Verdict
+	if s.OK && slices.Contains([]string{"lookup", "auth", "data"}, s.Step) && text != "" {
+		verdict += " (" + strings.Trim(text, "[]") + ")"
+	}
+	if utf8.RuneCountInString(line+verdict)+2 > stepWidth {
+		below = append(below, verdict)
+	} else {
+		line += "  " + verdict
+	}
+	if !s.OK || s.Step == "tls" {
+		below = append(below, text, s.Do)
+	}
+	fmt.Fprintln(w, strings.TrimRight(line, " "))
+	for _, text := range below {
+		for _, l := range wrapped(text, stepWidth-len(stepIndent)) {
+			fmt.Fprintln(w, stepIndent+l)
 		}
 	}
+}
+
+// wrapped breaks a text between its words into lines of at most width characters.
+func wrapped(text string, width int) []string {
+	var lines []string
+	line := ""
+	for word := range strings.FieldsSeq(text) {
+		if line != "" && utf8.RuneCountInString(line+" "+word) > width {
+			lines, line = append(lines, line), ""
+		}
+		if line != "" {
+			line += " "
+		}
+		line += word
+	}
+	if line != "" {
+		lines = append(lines, line)
+	}
+	return lines
 }

@@ -133,6 +133,12 @@ func showQueue(ctx context.Context, f *flags, q queue, id string) int {
 func printMail(w io.Writer, m event.Mail) {
 	fmt.Fprintf(w, "%s: %s, %s\n  subject  %s\n  bytes    %d\n  queued   %s, %s\n", m.ID, m.QueueState(), m.Kind,
 		m.Subject, m.Bytes, m.Queued.Format(time.DateTime), counted(m.Attempts, "attempt"))
+	if m.FiringCount > 1 {
+		fmt.Fprintf(w, "  tells of %d firings\n", m.FiringCount)
+	}
+	if n := len(m.Replaces); n > 0 {
+		fmt.Fprintf(w, "  stands for %s that could not be sent\n", counted(n, "mail"))
+	}
 	for _, r := range m.Recipients {
 		fmt.Fprintf(w, "  %s  %s  %s\n", r.State, r.Address, r.Reply)
 	}

@@ -19,9 +19,12 @@ type pane struct {
 	name string
 }
 
+var panes int // so far
+
 func (r *rig) pane(w, h int, args ...string) *pane {
 	r.t.Helper()
-	p := &pane{r, need.Program(r.t, "tmux", "tmux"), "wp-" + strings.TrimPrefix(r.dir, "/tmp/")}
+	panes++
+	p := &pane{r, need.Program(r.t, "tmux", "tmux"), fmt.Sprintf("wp-%s-%d", strings.TrimPrefix(r.dir, "/tmp/"), panes)}
 	cmd := r.command(args...)
 	line := ""
 	for _, a := range cmd.Args {

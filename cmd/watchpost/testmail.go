@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"watchpost/engine/event"
@@ -45,6 +46,7 @@ func runTestMail(ctx context.Context, args []string, s streams) int {
 	var mail event.Mail
 	var early []event.MailStep
 	known := map[string]event.Mail{}
+	var far progress
 	for {
 		select {
 		case r := <-submitted:
@@ -74,6 +76,10 @@ func runTestMail(ctx context.Context, args []string, s streams) int {
 				early = append(early, *ev.Step)
 			case ev.Step != nil && ev.Step.Mail == id:
 				show(ev.Step.Step)
+			case ev.Sent != nil && ev.Sent.Mail == id && f.onTerminal():
+				if line := far.line(*ev.Sent, time.Now()); line != "" {
+					fmt.Fprintln(f.s.out, line)
+				}
 			case ev.Mail != nil && ev.Mail.Kind == event.Test:
 				if known[ev.Mail.ID] = *ev.Mail; ev.Mail.ID == id {
 					mail = *ev.Mail
@@ -82,16 +88,53 @@ func runTestMail(ctx context.Context, args []string, s streams) int {
 		case <-ctx.Done():
 			return testTimeout(f, id, mail)
 		}
-		if id != "" && mail.Count(event.Pending) == 0 && len(mail.Recipients) > 0 {
+		if id != "" && (mail.Damaged || mail.Count(event.Pending) == 0 && len(mail.Recipients) > 0) {
 			return testOutcome(f, mail)
 		}
 	}
 }
 
+// progress says how far a mail is that takes long to hand over.
+type progress struct {
+	began time.Time
+	last  event.MailSent
+	told  int64 // quarters
+}
+
+// quiet is how long nothing is said: most mails are through by then.
+const quiet = 2 * time.Second
+
+// line is what to print at s: a line for each quarter, none before quiet is over.
+func (p *progress) line(s event.MailSent, now time.Time) string {
+	if s.Of <= 0 {
+		return ""
+	}
+	if p.began.IsZero() || s.Sent < p.last.Sent { // another attempt
+		*p = progress{began: now}
+	}
+	p.last = s
+	quarter := s.Sent * 4 / s.Of
+	if now.Sub(p.began) < quiet || quarter <= p.told || quarter >= 4 {
+		return ""
+	}
+	p.told = quarter
+	return fmt.Sprintf("    sending: %.1f of %.1f MB, %d %%", float64(s.Sent)/1e6, float64(s.Of)/1e6, s.Sent*100/s.Of)
+}
+
+// onTerminal reports whether a person watches what is printed.
+func (f *flags) onTerminal() bool {
+	t, ok := f.s.out.(*os.File)
+	return ok && !f.json && isTerminal(t)
+}
+
 func testOutcome(f *flags, m event.Mail) int {
-	ok := m.Count(event.Delivered) == len(m.Recipients)
+	ok := !m.Damaged && m.Count(event.Delivered) == len(m.Recipients)
 	if f.json {
 		f.printJSON(map[string]any{"ok": ok, "queue_id": m.ID})
+	}
+	if m.Damaged && !f.json {
+		fmt.Fprintln(f.s.out, "not delivered: the mail's file was found damaged on the disk and set aside; send another one")
+		return exitFailed
 	}
 	for _, r := range m.Recipients {
 		if !f.json {
