@@ -201,9 +201,7 @@ func (o *Outbox) mark(id string, handed bool) {
 func (o *Outbox) fit(id string, limit int64) (r record, ok bool) {
 	o.disk.Lock()
 	defer o.disk.Unlock()
-	o.mu.Lock()
-	e := o.mails[id]
-	o.mu.Unlock()
+	e := o.entry(id)
 	if e == nil {
 		return record{}, false
 	}
@@ -340,9 +338,7 @@ func (o *Outbox) unsaved(id string, results outcomes, err error) {
 func (o *Outbox) damaged(id string, f *fault) {
 	o.disk.Lock()
 	defer o.disk.Unlock()
-	o.mu.Lock()
-	e := o.mails[id]
-	o.mu.Unlock()
+	e := o.entry(id)
 	if e == nil {
 		return
 	}

@@ -235,3 +235,32 @@ func TestFailingDiskWhileMadeSmaller(t *testing.T) {
 		}
 	}
 }
+
+// On a full disk the room for a mail's state may be made of that mail's own images.
+func TestRoomForAStateIsMadeOfItsOwnImages(t *testing.T) {
+	dir := powercut.Scratch(t)
+	o := idle(t, filepath.Join(dir, "mail"))
+	n := firing(1, time.Now(), picture(t, 640, 480))
+	if err := o.Submit(context.Background(), n); err != nil {
+		t.Fatal(err)
+	}
+	refused := false
+	undo := durable.Observe(durable.Observer{Before: func(durable.Call) error {
+		if !refused {
+			refused = true
+			return syscall.ENOSPC
+		}
+		return nil
+	}})
+	err := o.Drop(n.ID)
+	undo()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(o.mails[n.ID].Captions) != 0 {
+		t.Error("its images were not left out")
+	}
+	if err := o.agrees(filepath.Join(dir, "mail"), filepath.Join(dir, "copy"), true); err != nil {
+		t.Error(err)
+	}
+}

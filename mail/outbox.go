@@ -154,6 +154,14 @@ func (o *Outbox) forget(id string) {
 	}
 }
 
+// entry returns a mail in the queue, nil where it is not there. While disk is
+// held it stays there.
+func (o *Outbox) entry(id string) *entry {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.mails[id]
+}
+
 // Configure puts a configuration in force for composing and sending; zone is
 // that of every stamp. What waits is tried at once, unless the program was just
 // started and a pause of the last run is for these very settings.
@@ -315,9 +323,7 @@ const longAttempt = 5 * time.Second
 func (o *Outbox) Settle(id string) error {
 	o.disk.Lock()
 	defer o.disk.Unlock()
-	o.mu.Lock()
-	e := o.mails[id]
-	o.mu.Unlock()
+	e := o.entry(id)
 	if e == nil {
 		return nil
 	}
@@ -421,24 +427,30 @@ func (o *Outbox) named(id string) ([]string, error) {
 func (o *Outbox) change(id string, edit func(*record) bool, then func(*entry)) error {
 	o.disk.Lock()
 	defer o.disk.Unlock()
-	o.mu.Lock()
-	e := o.mails[id]
-	if e == nil {
+	var e *entry
+	var next record
+	changed := false
+	for again := true; ; again = false {
+		o.mu.Lock()
+		if e = o.mails[id]; e == nil {
+			o.mu.Unlock()
+			return nil
+		}
+		next = e.record.clone()
+		late := e.unsaved
 		o.mu.Unlock()
-		return nil
-	}
-	next, late := e.record.clone(), e.unsaved
-	o.mu.Unlock()
-	late.apply(&next.Mail)
-	changed := edit(&next) || len(late) > 0
-	if changed {
+		late.apply(&next.Mail)
+		if changed = edit(&next) || len(late) > 0; !changed {
+			break
+		}
 		err := o.spool.save(next)
-		if noRoom(err) && o.makeRoom() {
-			err = o.spool.save(next)
+		if noRoom(err) && again && o.makeRoom() {
+			continue // anew, since room may have been made of this mail's own images
 		}
 		if err != nil {
 			return fmt.Errorf("mail %s: %w", id, err)
 		}
+		break
 	}
 	o.mu.Lock()
 	if changed {

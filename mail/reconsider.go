@@ -54,9 +54,7 @@ func (o *Outbox) reconsider() {
 func (o *Outbox) resend(id, reply string) error {
 	o.disk.Lock()
 	defer o.disk.Unlock()
-	o.mu.Lock()
-	e := o.mails[id]
-	o.mu.Unlock()
+	e := o.entry(id)
 	if e == nil {
 		return nil
 	}
