@@ -233,12 +233,13 @@ func (e *Engine) mailChanged(m event.Mail) {
 
 // forget takes mails off every list.
 func (e *Engine) forget(ids ...string) {
-	gone := func(id string) bool { return slices.Contains(ids, id) }
+	gone := make(map[string]bool, len(ids)) // a digest stands for thousands
 	for _, id := range ids {
+		gone[id] = true
 		delete(e.mails, id)
 	}
-	e.recent = slices.DeleteFunc(e.recent, func(m event.Mail) bool { return gone(m.ID) })
-	e.toSettle = slices.DeleteFunc(e.toSettle, gone)
+	e.recent = slices.DeleteFunc(e.recent, func(m event.Mail) bool { return gone[m.ID] })
+	e.toSettle = slices.DeleteFunc(e.toSettle, func(id string) bool { return gone[id] })
 }
 
 // fold journals which mails the outbox has made into one: in their order, and
