@@ -109,11 +109,28 @@ type And struct {
 	Within time.Duration
 }
 
-// Transfer is a place that images go to; carried out by a later version.
+// Transfer is a place that images go to.
 type Transfer struct {
-	Name string
-	Kind string
-	Rest map[string]string
+	Name         string
+	Kind         string            // ftp, sftp, http, mqtt, email
+	Server       string            // ftp, sftp, mqtt: host name, IPv4, or IPv6 in brackets
+	Port         int               // 0: the kind's usual one
+	Security     string            // ftp, mqtt: auto, starttls (ftp: explicit TLS), tls, none
+	Username     string            //
+	KeyFile      string            // sftp: a private key's absolute path; empty: the password
+	HostKey      string            // sftp: the server's key as SHA256:…; needed
+	CAFile       string            // ftp, http, mqtt: as smtp.ca_file
+	Pin          string            // as smtp.pin
+	Path         string            // ftp, sftp, http: the folder, a pattern (see Pattern)
+	File         string            // the file's name, a pattern
+	URL          string            // http
+	Method       string            // http: put, post
+	Auth         string            // http: none, basic, bearer
+	Headers      map[string]string // http
+	Topic        string            // mqtt, a pattern
+	Discovery    bool              // mqtt: tell Home Assistant
+	Destinations []string          // email: empty: mail.destinations
+	Rest         map[string]string
 }
 
 // Storage bounds the event store.
