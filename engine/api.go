@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"io"
 
 	"watchpost/engine/config"
 	"watchpost/engine/event"
@@ -31,10 +32,19 @@ type API interface {
 	Diagnose(ctx context.Context, changes []config.Change, step func(event.Step)) (ok bool, err error)
 	// Fire fires a trigger by hand, obeying its schedule, hold-off and privacy.
 	Fire(ctx context.Context, trigger string) (event.Firing, error)
-	// Queue lists the mails of the spool, newest first, the newest delivered ones too.
+	// Privacy switches privacy mode on or off.
+	Privacy(ctx context.Context, on bool) error
+	// Queue lists the mails of the spool and the transfers, newest first, the newest
+	// delivered ones too.
 	Queue(ctx context.Context) ([]event.Mail, error)
 	Retry(ctx context.Context, id string) error
 	Drop(ctx context.Context, id string) error
-	// Events lists the newest stored events, newest first, at most n.
-	Events(ctx context.Context, n int) ([]event.Stored, error)
+	// Events lists stored events, newest first.
+	Events(ctx context.Context, f event.Filter) ([]event.Stored, error)
+	// Kept counts what the store holds of a trigger; "" is of all.
+	Kept(ctx context.Context, trigger string) (event.Kept, error)
+	// RemoveEvents removes stored events with their images and returns how many.
+	RemoveEvents(ctx context.Context, f event.Filter) (int, error)
+	// Export writes the files of events to w as an archive, "zip" or "tar".
+	Export(ctx context.Context, w io.Writer, ids []string, format string) error
 }

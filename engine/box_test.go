@@ -16,6 +16,7 @@ import (
 	"watchpost/engine/config"
 	"watchpost/engine/event"
 	"watchpost/engine/frame"
+	"watchpost/engine/store"
 )
 
 // fakeCamera shows a still grey scene, and while square is set a dark square that moves in it.
@@ -243,15 +244,17 @@ func (c *testClock) Now() time.Time { return time.Now().Add(time.Duration(c.ahea
 // box is an engine in a test with what stands around it.
 type box struct {
 	*Engine
-	t      *testing.T
-	dir    string
-	cam    *fakeCamera
-	out    *fakeOutbox
-	clock  testClock
-	boot   string
-	mode   string
-	cancel context.CancelFunc
-	ran    chan error
+	t         *testing.T
+	dir       string
+	cam       *fakeCamera
+	out       *fakeOutbox
+	transfers *fakeTransfers
+	wires     wiring
+	clock     testClock
+	boot      string
+	mode      string
+	cancel    context.CancelFunc
+	ran       chan error
 }
 
 func trig(name string) config.Trigger {
@@ -265,10 +268,15 @@ func (b *box) start(cfg config.Config) {
 	b.t.Helper()
 	path := filepath.Join(b.dir, "watchpost.yaml")
 	b.out.feed = NewMailFeed()
+	var open func(*store.Store, OutboxEvents) (Transfers, error)
+	if b.transfers != nil {
+		open = b.transfers.open
+	}
 	e, err := New(Options{
-		OpenCamera: func(config.Camera) (Camera, error) { return b.cam, nil },
-		FindCamera: b.cam.find,
-		Pictures:   fakePictures{}, Outbox: b.out, Mail: b.out.feed, Clock: &b.clock, BootID: func() string { return b.boot },
+		OpenTransfers: open,
+		OpenCamera:    func(config.Camera) (Camera, error) { return b.cam, nil },
+		FindCamera:    b.cam.find, OpenInput: b.wires.open,
+		Pictures: fakePictures{}, Outbox: b.out, Mail: b.out.feed, Clock: &b.clock, BootID: func() string { return b.boot },
 		File: config.Open(path), Stamp: config.Open(path).Stamp(), Loaded: config.Loaded{Config: cfg, Revision: "r"}, Directory: b.dir, Version: "test", Mode: cmp.Or(b.mode, "service"),
 	})
 	if err != nil {

@@ -2,7 +2,9 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"slices"
 
 	"watchpost/engine/config"
@@ -22,16 +24,19 @@ func (e *Engine) Fire(ctx context.Context, name string) (f event.Firing, err err
 		switch {
 		case t == nil:
 			err = fmt.Errorf("trigger %q: %w", name, event.ErrNotFound)
-		case t.why != "":
-			err = fmt.Errorf("trigger %q cannot fire: %s", name, t.why)
 		default:
-			f, err = e.fire(t, event.Manual, e.now(), 0)
+			f, err = e.fire(unaccepted{t: t, source: event.Manual, at: e.now()})
 		}
 	})
 	if derr != nil {
 		return f, derr
 	}
 	return f, err
+}
+
+// Privacy switches privacy mode; see API.
+func (e *Engine) Privacy(ctx context.Context, on bool) error {
+	return e.do(ctx, func() { e.switchPrivacy(on) })
 }
 
 // TestMail queues a test mail; see API.
@@ -58,18 +63,68 @@ func (e *Engine) TestMail(ctx context.Context) (m event.Mail, err error) {
 	return event.Mail{ID: id, Kind: event.Test}, nil
 }
 
-// Queue lists the mails; see API.
+// Queue lists mails and transfers; see API.
 func (e *Engine) Queue(context.Context) ([]event.Mail, error) {
-	mails := e.Outbox.Mails()
-	slices.SortFunc(mails, func(a, b event.Mail) int { return b.At.Compare(a.At) })
-	return mails, nil
+	all := append(e.Outbox.Mails(), e.toPlaces.Mails()...)
+	slices.SortStableFunc(all, func(a, b event.Mail) int { return b.At.Compare(a.At) })
+	return all, nil
 }
 
-// Retry tries held mail again; see API.
-func (e *Engine) Retry(_ context.Context, id string) error { return e.Outbox.Retry(id) }
+// Retry tries again what is held; see API.
+func (e *Engine) Retry(_ context.Context, id string) error {
+	switch {
+	case id == "":
+		return errors.Join(e.Outbox.Retry(""), e.toPlaces.Retry(""))
+	case isTransfer(id):
+		return e.toPlaces.Retry(id)
+	}
+	return e.Outbox.Retry(id)
+}
 
-// Drop gives up what is not delivered of a mail; see API.
-func (e *Engine) Drop(_ context.Context, id string) error { return e.Outbox.Drop(id) }
+// Drop gives up what is not delivered; see API.
+func (e *Engine) Drop(_ context.Context, id string) error {
+	if isTransfer(id) {
+		return e.toPlaces.Drop(id)
+	}
+	return e.Outbox.Drop(id)
+}
 
 // Events lists stored events; see API.
-func (e *Engine) Events(_ context.Context, n int) ([]event.Stored, error) { return e.store.List(n) }
+func (e *Engine) Events(_ context.Context, f event.Filter) ([]event.Stored, error) {
+	return e.store.List(f)
+}
+
+// Kept counts what is stored; see API.
+func (e *Engine) Kept(_ context.Context, trigger string) (k event.Kept, err error) {
+	k.Events, k.Images, k.Bytes = e.store.Count(trigger)
+	return k, nil
+}
+
+// RemoveEvents removes stored events; see API. The keeper does it, which is the
+// store's one writer.
+func (e *Engine) RemoveEvents(ctx context.Context, f event.Filter) (n int, err error) {
+	done := make(chan struct{})
+	work := func() {
+		defer close(done)
+		n, err = e.store.Remove(e.store.IDs(f))
+	}
+	if derr := e.do(ctx, func() {
+		if !e.keeping(work) {
+			err = errors.New("the disk is too slow: too much waits to be written; try again")
+			close(done)
+		}
+	}); derr != nil {
+		return 0, derr
+	}
+	select {
+	case <-done:
+		return n, err
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+}
+
+// Export writes the files of events; see API.
+func (e *Engine) Export(_ context.Context, w io.Writer, ids []string, format string) error {
+	return e.store.Export(w, ids, format)
+}

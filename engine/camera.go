@@ -14,6 +14,7 @@ import (
 const (
 	reopenFirst = 100 * time.Millisecond
 	reopenLast  = 5 * time.Second
+	startWithin = 30 * time.Second
 	stallAfter  = 3 * time.Second // the camera itself gives up earlier; this is what the screen says
 )
 
@@ -29,13 +30,14 @@ type cameraFeed struct {
 
 	mu      sync.Mutex
 	want    config.Camera
+	paused  bool          // privacy mode: nothing is open
 	changed chan struct{} // closed and replaced when want changes
 	state   event.CameraState
 	problem string
 	source  string // what is open: want's, or the camera that was found
 	width   int
 	height  int
-	last    time.Time // monotonic moment of the newest frame
+	last    time.Time // monotonic moment of the newest frame, or of the opening
 }
 
 func newCameraFeed(open func(config.Camera) (Camera, error), find func() (source, why string)) *cameraFeed {
@@ -50,6 +52,23 @@ func (c *cameraFeed) use(want config.Camera) {
 		return
 	}
 	c.want = want
+	c.poke()
+}
+
+// pause closes the camera until it ends. When it returns no frame is taken any
+// more, though one may be on its way through the detector.
+func (c *cameraFeed) pause(on bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if on == c.paused {
+		return
+	}
+	c.paused = on
+	c.poke()
+}
+
+// poke has run look again. Called with mu held.
+func (c *cameraFeed) poke() {
 	close(c.changed)
 	c.changed = make(chan struct{})
 }
@@ -65,8 +84,17 @@ func (c *cameraFeed) run(ctx context.Context) error {
 	wait := reopenFirst
 	for ctx.Err() == nil {
 		c.mu.Lock()
-		want, changed := c.want, c.changed
+		want, changed, paused := c.want, c.changed, c.paused
 		c.mu.Unlock()
+		if paused {
+			c.set(event.CameraEnded, "")
+			select {
+			case <-changed:
+				c.set(event.CameraStarting, "")
+			case <-ctx.Done():
+			}
+			continue
+		}
 		got, err := c.session(ctx, want, changed)
 		if ctx.Err() != nil {
 			break
@@ -121,7 +149,7 @@ func (c *cameraFeed) session(ctx context.Context, want config.Camera, changed <-
 	}()
 	defer func() { cancel(); <-watcher }()
 	c.mu.Lock()
-	c.source, c.width, c.height = want.Source, 0, 0
+	c.source, c.width, c.height, c.last = want.Source, 0, 0, time.Now()
 	c.mu.Unlock()
 	if want.Source == "" {
 		source, why := c.find()
@@ -138,6 +166,12 @@ func (c *cameraFeed) session(ctx context.Context, want config.Camera, changed <-
 		return false, err
 	}
 	err = cam.Run(ctx, func(f *frame.Frame) {
+		c.mu.Lock()
+		paused := c.paused
+		c.mu.Unlock()
+		if paused {
+			return
+		}
 		c.box.Put(f)
 		now := time.Now()
 		c.mu.Lock()
@@ -156,7 +190,7 @@ func (c *cameraFeed) status() event.Camera {
 	defer c.mu.Unlock()
 	s := event.Camera{State: c.state, Source: c.source, Width: c.width, Height: c.height, Problem: c.problem}
 	s.Frames, s.Dropped = c.box.Counts()
-	if s.State == event.CameraOK && time.Since(c.last) > stallAfter {
+	if s.State == event.CameraOK && time.Since(c.last) > stallAfter || s.State == event.CameraStarting && !c.last.IsZero() && time.Since(c.last) > startWithin {
 		s.State = event.CameraStalled
 		s.Problem = "the camera is open but gives no picture: check its cable, or unplug it and plug it in again"
 	}

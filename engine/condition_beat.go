@@ -37,6 +37,8 @@ func (e *Engine) beat(now time.Time) {
 		return
 	case !first && slices.ContainsFunc(e.Owed, func(n event.Notice) bool { return n.Title == beatTitle }):
 		return // the last one waits still
+	case !first && e.beatWaits():
+		return // for the line: an outage of a month is one heartbeat, not hundreds
 	}
 	next := heartbeat{At: e.now().Round(0), Mails: e.journal.Delivered()}
 	for _, a := range e.journal.Accounts(nil) {
@@ -47,6 +49,16 @@ func (e *Engine) beat(now time.Time) {
 	if !first {
 		e.mailState("heartbeat", e.heartbeat(last, next))
 	}
+}
+
+// beatWaits reports whether a heartbeat is in the queue that nobody has got.
+func (e *Engine) beatWaits() bool {
+	for id, m := range e.mails {
+		if strings.HasPrefix(id, "state-heartbeat-") && m.Count(event.Pending) > 0 && m.Count(event.Delivered) == 0 {
+			return true
+		}
+	}
+	return false
 }
 
 const beatTitle = "heartbeat"

@@ -52,7 +52,7 @@ func (e *Engine) waited(m event.Mail) {
 		w.why = m.Problem
 	}
 	if pending {
-		w.mails = max(w.mails, len(m.Replaces))
+		w.mails = max(w.mails, m.Stands)
 		e.waiting[m.ID] = w
 		return
 	}

@@ -54,6 +54,7 @@ func (e *Engine) openConditions() time.Time {
 	r, err := readConditions(filepath.Join(e.Directory, conditionsName))
 	if err != nil {
 		e.Log.Warn("what was mailed of the box's state is not known any more", "error", err)
+		e.notice("conditions lost", "what was mailed of the box's state is not known any more, and what was still to be mailed of it is lost: "+err.Error()+": the disk may be failing")
 	}
 	e.remembered = r
 	return r.At
@@ -76,6 +77,14 @@ func (e *Engine) beginConditions() {
 		}
 	}
 	e.started, e.Boot, e.unsaved = e.now(), now, true
+	for _, s := range e.Standing {
+		if !s.Last.IsZero() {
+			s.last = e.ago(s.Last)
+		}
+	}
+	if !e.Beat.At.IsZero() {
+		e.beaten = e.ago(e.Beat.At)
+	}
 }
 
 func kernelBoot() string {
@@ -128,7 +137,8 @@ func parseConditions(data []byte) (r remembered, err error) {
 
 // saveConditions writes what is to be remembered.
 func (e *Engine) saveConditions(now time.Time, clean bool) {
-	e.saveAt, e.unsaved = now.Add(saveEvery), false
+	// Often in the first minutes, so that time goes on over a row of short runs.
+	e.saveAt, e.unsaved = now.Add(min(saveEvery, max(time.Minute, now.Sub(e.best.started)))), false
 	e.Clean = clean
 	if at := e.now(); at.After(event.ClockFloor) {
 		e.At = at.Round(0)

@@ -15,9 +15,9 @@ var boxConditions = []condition{
 	{
 		name: "camera", after: time.Minute, over: 10 * time.Second,
 		look: func(e *Engine, _ string) look {
-			c := e.camera.status()
+			c := e.cameraStatus()
 			switch {
-			case !e.needsCamera():
+			case e.private() || !e.needsCamera():
 				return look{is: moot}
 			case c.State == event.CameraOK:
 				return look{is: absent}
@@ -52,7 +52,7 @@ var boxConditions = []condition{
 		look: func(e *Engine, of string) look {
 			t := e.trigger(of)
 			switch {
-			case t.cfg.Source == event.Motion && e.camera.status().State != event.CameraOK:
+			case t.cfg.Source == event.Motion && (e.private() || e.cameraStatus().State != event.CameraOK):
 				return look{}
 			case t.stuck():
 				return look{is: present, since: t.since}
@@ -139,7 +139,7 @@ var boxConditions = []condition{
 			cut := e.Cut
 			e.Cut = time.Time{}
 			return letter{"power cut", []string{
-				fmt.Sprintf("This box was started anew at %s after a power cut or a reset. It was last known to run at %s.", e.when(e.started), e.when(cut)),
+				fmt.Sprintf("This box was started anew at %s after a power cut or a reset, or the program had stopped before. It was last known to run at %s.", e.when(e.started), e.when(cut)),
 				"Between the two it saw nothing. What had been noticed before is kept, and its mails are sent.",
 				"Where this comes often, give the box a reliable power supply.",
 			}}
@@ -158,7 +158,7 @@ func plural(n int, what string) string {
 // needsCamera reports whether a trigger watches the picture.
 func (e *Engine) needsCamera() bool {
 	for _, t := range e.triggers {
-		if t.why == "" && t.cfg.Source == event.Motion {
+		if t.cfg.Source == event.Motion || t.cfg.And != nil && t.cfg.And.Source == event.Motion {
 			return true
 		}
 	}

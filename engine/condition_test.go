@@ -173,7 +173,7 @@ func TestStuckSensorIsMailed(t *testing.T) {
 			return s.Triggers[0]
 		}
 		says := func(started bool) {
-			b.do(context.Background(), func() { b.signalled(signal{trigger: "yard", started: started, at: b.now()}) })
+			b.do(context.Background(), func() { b.signalled(signal{role: role{trigger: "yard"}, started: started, at: b.now()}) })
 		}
 		time.Sleep(time.Minute)
 		says(true)
@@ -242,7 +242,7 @@ func TestClockNotSet(t *testing.T) {
 		if !n.At.Equal(f.At) || !slices.Contains(n.Notes, noteEstimate) || len(n.Images) != 1 || n.Images[0].At.Sub(n.At).Abs() > 2*time.Second {
 			t.Errorf("%+v", n)
 		}
-		list, err := b.Events(context.Background(), 1)
+		list, err := b.Events(context.Background(), event.Filter{N: 1})
 		if err != nil || len(list[0].Images) < 5 || list[0].End.Sub(want).Abs() > 10*time.Second {
 			t.Errorf("%+v %v", list, err)
 		}

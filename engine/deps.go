@@ -18,6 +18,30 @@ type Camera interface {
 	Run(ctx context.Context, deliver func(*frame.Frame)) error
 }
 
+// Input is a contact, a built-in sensor or a microphone. Run watches it until ctx
+// ends or it fails, and returns why; it calls tell at each change, in order, and
+// never while it could block what it watches.
+type Input interface {
+	Run(ctx context.Context, tell func(Reading)) error
+}
+
+// Reading is a change of an input.
+type Reading struct {
+	Active bool      // it fires now; else it is at rest again
+	At     time.Time // wall clock
+	Level  float64   // of sound, percent; else 0
+}
+
+// InputConfig says which input a trigger listens to, and how.
+type InputConfig struct {
+	Source      event.Source // builtin, external, sound
+	Line        string
+	Edge        string
+	Debounce    time.Duration
+	Threshold   int
+	Sensitivity int
+}
+
 // Pictures turns frames into what the engine keeps and reads.
 type Pictures interface {
 	// Luma reduces f to block means of 8 x 8 pixels. An error means that nothing of it can be used.
@@ -49,6 +73,24 @@ type Outbox interface {
 	Diagnose(ctx context.Context, c config.Config, s config.Secrets, step func(event.Step)) bool
 	// Run sends what waits until ctx ends.
 	Run(ctx context.Context) error
+}
+
+// Transfers is the durable queue of events whose images go to other places. Its
+// items are shown as mails of kind event.Transfer. All methods are safe for
+// concurrent use; Add, Retry and Drop return when the change is on the disk.
+type Transfers interface {
+	// Add takes a job, before its event is in the store. One whose ID is known is left alone.
+	Add(event.Job) error
+	// Changed says that an event is in the store, has new images, or has ended.
+	Changed(id string)
+	// Pending reports whether images of an event are still to be handed over.
+	Pending(id string) bool
+	Mails() []event.Mail
+	Problems() []string
+	Settle(id string) error // it has been seen that nothing more happens to it
+	Retry(id string) error  // "" is all
+	Drop(id string) error
+	Configure(c config.Config, s config.Secrets, zone *time.Location)
 }
 
 // OutboxEvents is what an outbox tells the engine. MailChanged is called by

@@ -20,8 +20,9 @@ const jpegQuality = 80
 // detection is one configuration of the detector, replaced as a whole. Of it
 // only the levels change.
 type detection struct {
-	names    []string // of the motion triggers, in the order of params
+	roles    []role // whose motion it is, in the order of params
 	params   []motion.Params
+	quality  int           // of the JPEG files in the ring
 	interval time.Duration // between images in the ring
 	levels   []atomic.Uint64
 }
@@ -32,29 +33,34 @@ func newDetection(triggers []config.Trigger) *detection {
 		if t.Interval > 0 {
 			d.interval = min(d.interval, t.Interval)
 		}
-		if t.Source != event.Motion || unavailable(t) != "" {
+		d.quality = max(d.quality, t.Quality)
+		second := t.And != nil && t.And.Source == event.Motion
+		if t.Source != event.Motion && !second {
 			continue
 		}
 		p := motion.Params{Threshold: t.Threshold, Sensitivity: t.Sensitivity}
 		for _, z := range t.Zones {
 			p.Zones = append(p.Zones, motion.Rect(z))
 		}
-		d.names = append(d.names, t.Name)
+		d.roles = append(d.roles, role{t.Name, second})
 		d.params = append(d.params, p)
 	}
-	d.levels = make([]atomic.Uint64, len(d.names))
+	if d.quality == 0 {
+		d.quality = jpegQuality
+	}
+	d.levels = make([]atomic.Uint64, len(d.roles))
 	return d
 }
 
 // same reports whether the detector would do the same with old.
 func (d *detection) same(old *detection) bool {
-	return old != nil && d.interval == old.interval && slices.Equal(d.names, old.names) && reflect.DeepEqual(d.params, old.params)
+	return old != nil && d.interval == old.interval && d.quality == old.quality && slices.Equal(d.roles, old.roles) && reflect.DeepEqual(d.params, old.params)
 }
 
 // level returns the motion level of a trigger now, in percent of its zone.
 func (d *detection) level(trigger string) float64 {
-	for i, n := range d.names {
-		if n == trigger {
+	for i, r := range d.roles {
+		if r.trigger == trigger {
 			return math.Float64frombits(d.levels[i].Load())
 		}
 	}
@@ -63,10 +69,16 @@ func (d *detection) level(trigger string) float64 {
 
 // signal is a source saying that something began or ended.
 type signal struct {
-	trigger string
+	role
 	started bool
 	at      time.Time
 	level   float64
+}
+
+// unread is since when, a monotonic moment, no frame could be read, and why.
+type unread struct {
+	since time.Time
+	err   error
 }
 
 // detector reads the newest frame, looks for motion in it, and keeps images in
@@ -79,8 +91,8 @@ type detector struct {
 	signals  chan<- signal
 	images   chan<- struct{} // capacity 1: the ring has a new image
 	now      atomic.Pointer[detection]
-	want     atomic.Bool   // an image is wanted of the next frame
-	damaged  atomic.Uint64 // frames that could not be read
+	want     atomic.Bool // an image is wanted of the next frame
+	unread   atomic.Pointer[unread]
 	best     *bestTime
 }
 
@@ -102,7 +114,7 @@ func (d *detector) run(ctx context.Context) error {
 		if c := d.now.Load(); c != cfg || f.Stream != stream {
 			// What was going on ends with the old detector or the old stream.
 			for i, on := range active {
-				if on && !d.send(ctx, signal{trigger: cfg.names[i], at: d.best.of(f.At)}) {
+				if on && !d.send(ctx, signal{role: cfg.roles[i], at: d.best.of(f.At)}) {
 					return nil
 				}
 			}
@@ -111,9 +123,12 @@ func (d *detector) run(ctx context.Context) error {
 			active = make([]bool, len(cfg.params))
 		}
 		if err := d.pictures.Luma(&plane, f); err != nil {
-			d.damaged.Add(1)
+			if d.unread.Load() == nil {
+				d.unread.Store(&unread{time.Now(), err})
+			}
 			continue // a damaged frame is no motion
 		}
+		d.unread.Store(nil)
 		at := d.best.of(f.At)
 		results := det.Step(&plane, f.Seq, f.Mono)
 		peak, began := 0.0, false
@@ -125,8 +140,8 @@ func (d *detector) run(ctx context.Context) error {
 		// The image of the trigger stands in the ring before the trigger is told.
 		due := f.Mono-lastImage >= cfg.interval-cfg.interval/10
 		if wanted := d.want.Swap(false); began || wanted || !had || due {
-			if data, err := d.pictures.JPEG(f, jpegQuality); err != nil {
-				d.damaged.Add(1)
+			if data, err := d.pictures.JPEG(f, cfg.quality); err != nil {
+				d.unread.Store(&unread{time.Now(), err})
 			} else {
 				d.ring.Add(event.Image{At: at, Level: peak, JPEG: data})
 				lastImage, had = f.Mono, true
@@ -139,7 +154,7 @@ func (d *detector) run(ctx context.Context) error {
 		for i, r := range results {
 			if r.Started || r.Ended {
 				active[i] = r.Active
-				if !d.send(ctx, signal{trigger: cfg.names[i], started: r.Started, at: at, level: r.Level}) {
+				if !d.send(ctx, signal{role: cfg.roles[i], started: r.Started, at: at, level: r.Level}) {
 					return nil
 				}
 			}

@@ -20,7 +20,6 @@ import (
 )
 
 const (
-	ringBytes = 8 << 20
 	tick      = 100 * time.Millisecond
 	jobsMax   = 64 // composer and keeper work that waits
 	retrySoon = 5 * time.Second
@@ -29,14 +28,18 @@ const (
 // Options is what an engine is made of.
 type Options struct {
 	OpenCamera func(config.Camera) (Camera, error)
+	OpenInput  func(InputConfig) (Input, error) // nil: there is none to be had
 	// FindCamera names the first camera there is, for a configuration that names
 	// none, or says what was looked for.
 	FindCamera func() (source, why string)
 	Pictures   Pictures
 	Outbox     Outbox
 	Mail       *MailFeed // the listener that Outbox was given
-	Clock      Clock
-	Log        *slog.Logger
+	// OpenTransfers opens the queue of transfers, which reads the images from the
+	// store; nil: there is none. Whoever opens it runs it.
+	OpenTransfers func(*store.Store, OutboxEvents) (Transfers, error)
+	Clock         Clock
+	Log           *slog.Logger
 
 	File   *config.File  // where changes are saved
 	Loaded config.Loaded // the configuration to begin with, which has validated
@@ -66,19 +69,23 @@ type Engine struct {
 	store    *store.Store
 	ring     *ring.Ring
 	camera   *cameraFeed
+	inputs   *inputs
+	toPlaces Transfers
+	handed   *MailFeed // the listener of toPlaces
 	detector *detector
 	best     *bestTime
 	hub      hub
 
-	signals  chan signal
-	images   chan struct{}
-	requests chan func()
-	jobs     chan func(context.Context)
-	composed chan composed
-	keeper   chan func()
-	keepErr  atomic.Pointer[string]
-	used     atomic.Pointer[event.Storage]
-	done     chan struct{}
+	signals     chan signal
+	images      chan struct{}
+	requests    chan func()
+	jobs        chan func(context.Context)
+	composed    chan composed
+	keeper      chan func()
+	keepErr     atomic.Pointer[string]
+	transferErr atomic.Pointer[string]
+	used        atomic.Pointer[event.Storage]
+	done        chan struct{}
 
 	applyMu    sync.Mutex // one change of the configuration at a time
 	settingsMu sync.Mutex
@@ -103,22 +110,33 @@ func New(o Options) (*Engine, error) {
 		return nil, err
 	}
 	e := &Engine{
-		Options: o, journal: j, store: s, ring: ring.New(ringBytes),
+		Options: o, journal: j, store: s, ring: ring.New(int(o.Loaded.Config.Camera.Buffer)),
 		signals: make(chan signal, 64), images: make(chan struct{}, 1),
 		requests: make(chan func()), jobs: make(chan func(context.Context), jobsMax),
 		composed: make(chan composed, jobsMax), keeper: make(chan func(), 4*jobsMax),
-		done: make(chan struct{}),
+		done: make(chan struct{}), toPlaces: noTransfers{}, handed: NewMailFeed(),
 	}
 	u := s.Usage()
 	e.used.Store(&u)
 	e.camera = newCameraFeed(o.OpenCamera, o.FindCamera)
 	e.loop.init()
 	e.best = newBestTime(o.Clock, e.openConditions())
+	e.inputs = newInputs(o.OpenInput, e.signals, e.best)
 	e.detector = &detector{pictures: o.Pictures, box: e.camera.box, ring: e.ring, signals: e.signals, images: e.images, best: e.best}
 	o.Mail.onward(e.hub.publish)
+	if o.OpenTransfers != nil {
+		if e.toPlaces, err = o.OpenTransfers(s, e.handed); err != nil {
+			j.Close()
+			return nil, err
+		}
+	}
+	s.SetPending(e.toPlaces.Pending)
+	e.handed.onward(e.hub.publish)
 	if n := j.Damaged(); n > 0 {
 		e.notice("journal damaged", fmt.Sprintf("%d lines of the journal could not be read and were passed over: the disk may be failing", n))
 	}
+	e.privacy = j.Privacy()
+	e.shut(e.private())
 	e.adopt(o.Loaded, o.Findings)
 	e.beginConditions()
 	e.recover()
@@ -140,11 +158,14 @@ func (e *Engine) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return e.camera.run(ctx) })
 	g.Go(func() error { return e.detector.run(ctx) })
+	g.Go(func() error { return e.inputs.run(ctx) })
 	g.Go(func() error { return e.work(ctx) })
 	g.Go(func() error { return e.watchFile(ctx) })
 	g.Go(func() error { defer close(e.done); return e.run(ctx) })
 	err := g.Wait()
+	e.takeLast()
 	for _, t := range e.triggers {
+		e.endAnds(t, time.Now(), true)
 		e.closeEvent(t, "the program was stopped during the event")
 	}
 	for _, work := range e.unwritten {
@@ -157,6 +178,19 @@ func (e *Engine) Run(ctx context.Context) error {
 		return nil
 	}
 	return err
+}
+
+// takeLast accepts what was detected before the stop and waited for the loop.
+func (e *Engine) takeLast() {
+	for {
+		select {
+		case s := <-e.signals:
+			e.signalled(s)
+		default:
+			e.acceptWaiting()
+			return
+		}
+	}
 }
 
 // work does, one after the other, what reads images and writes the spool.

@@ -36,7 +36,7 @@ func TestMotionToNotice(t *testing.T) {
 		if a.Fired != 1 || a.Mailed != 1 {
 			t.Errorf("account %+v", a)
 		}
-		list, err := b.Events(context.Background(), 10)
+		list, err := b.Events(context.Background(), event.Filter{N: 10})
 		if err != nil || len(list) != 1 {
 			t.Fatalf("%v, %v", list, err)
 		}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"time"
 
 	"watchpost/engine/event"
@@ -12,7 +13,8 @@ import (
 func (e *Engine) fireOrWait(u unaccepted) {
 	if len(e.unaccepted) > 0 || !e.accept(u) {
 		if len(e.unaccepted) == unacceptedMax {
-			e.notice("lost", "firings are being lost: the journal has been unwritable for too long")
+			e.lost++
+			e.notice("lost", fmt.Sprintf("%d firings were lost since %s: the journal could not be written for too long: free some space or check the disk", e.lost, e.when(e.started)))
 			return
 		}
 		e.unaccepted = append(e.unaccepted, u)
@@ -28,7 +30,7 @@ func (e *Engine) acceptWaiting() {
 
 // accept accepts a firing of a source; with false its record could not be written.
 func (e *Engine) accept(u unaccepted) bool {
-	f, err := e.fire(u.t, u.source, u.at, u.level)
+	f, err := e.fire(u)
 	if err != nil {
 		return false
 	}
@@ -43,15 +45,23 @@ func (e *Engine) accept(u unaccepted) bool {
 
 // fire accepts one firing of t: it decides what becomes of it, writes the record
 // that makes it count, and starts what follows. With an error nothing has happened.
-func (e *Engine) fire(t *trigger, source event.Source, at time.Time, level float64) (event.Firing, error) {
-	now := time.Now()
+func (e *Engine) fire(u unaccepted) (event.Firing, error) {
+	t, now := u.t, time.Now()
 	e.endHoldOffs(now) // the tick may be late
-	f := event.Firing{Seq: e.journal.Next(), Trigger: t.cfg.Name, Source: source, At: at.In(e.zone), Level: level}
+	f := event.Firing{Seq: e.journal.Next(), Trigger: t.cfg.Name, Source: u.source, At: u.at.In(e.zone), Level: u.level}
 	switch {
-	case !schedule.Active(t.cfg.Active, f.At):
+	case u.unmet:
+		f.Disposition, f.Reason = event.Silent, event.AndUnmet
+	case e.private():
+		f.Disposition, f.Reason = event.Silent, event.Privacy
+	case !schedule.Active(t.cfg.Active, f.At, e.holidays()...):
 		f.Disposition = event.Outside
+	case u.blind:
+		f.Disposition, f.Reason = event.Silent, event.WarmingUp
 	case t.running != nil:
 		f.Disposition, f.EventID = event.Extended, t.running.stored.ID
+	case t.cfg.Source == event.Timer:
+		f.Disposition, f.Reason, f.EventID = event.Silent, event.TimerOff, store.ID(f.Seq, f.At)
 	case !t.cfg.Notify:
 		f.Disposition, f.Reason, f.EventID = event.Silent, event.NotifyOff, store.ID(f.Seq, f.At)
 	default:

@@ -154,7 +154,7 @@ func TestCameraEndsInMotion(t *testing.T) {
 			b.cam.fail = how
 			b.cam.mu.Unlock()
 			time.Sleep(2 * time.Minute)
-			list, err := b.Events(context.Background(), 10)
+			list, err := b.Events(context.Background(), event.Filter{N: 10})
 			if err != nil || len(list) != 1 || list[0].End.IsZero() {
 				t.Errorf("%v: %+v, %v", how, list, err)
 			}

@@ -9,7 +9,10 @@ import (
 	"watchpost/engine/ring"
 )
 
-const usageEvery = 2 * time.Second
+const (
+	usageEvery = 2 * time.Second
+	pruneEvery = time.Minute
+)
 
 const eventImagesMax = 2000 // of one event; then it goes on without images
 
@@ -29,7 +32,11 @@ type running struct {
 
 func (e *Engine) beginEvent(t *trigger, f event.Firing, now time.Time) {
 	r := &running{cfg: t.cfg, end: now.Add(extent(t.cfg.Post, t.cfg.Interval)), dirty: true}
-	r.stored = event.Stored{ID: f.EventID, Trigger: f.Trigger, Source: f.Source, Start: f.At, Firings: 1, Peak: f.Level}
+	r.stored = event.Stored{ID: f.EventID, Trigger: f.Trigger, Source: f.Source, Start: f.At, Firings: 1, Peak: f.Level,
+		Keep: t.cfg.Full == "keep"}
+	if t.cfg.Transfer != "none" {
+		r.stored.Transfer = t.cfg.Transfer
+	}
 	t.running = r
 	e.detector.want.Store(true)
 	pre := e.ring.Before(f.At, t.cfg.Interval, t.cfg.Pre.Images, t.cfg.Pre.Time)
@@ -37,6 +44,7 @@ func (e *Engine) beginEvent(t *trigger, f event.Firing, now time.Time) {
 		pre = nil
 	}
 	r.seen = e.ring.Last()
+	e.beginTransfer(r.stored, f.Seq)
 	e.put(r)
 	for _, im := range pre {
 		im.At = im.At.In(e.zone)
@@ -97,6 +105,7 @@ func (e *Engine) keep(r *running, im ring.Image) {
 			e.keepFailed(err)
 		} else {
 			e.keepErr.Store(nil)
+			e.toPlaces.Changed(id)
 		}
 	})
 	if !ok {
@@ -146,11 +155,12 @@ func (e *Engine) put(r *running) {
 		if err := e.store.Put(s); err != nil {
 			e.keepFailed(err)
 		}
+		e.toPlaces.Changed(s.ID)
 	})
 }
 
 func (e *Engine) endEvents(now time.Time) {
-	cameraGone := e.camera.status().State != event.CameraOK // its motion does not end by itself
+	cameraGone := e.cameraStatus().State != event.CameraOK // its motion does not end by itself
 	det := e.detector.now.Load()
 	for _, t := range e.triggers {
 		r := t.running
@@ -191,6 +201,7 @@ func (e *Engine) closeEvent(t *trigger, why string) {
 		if err := e.store.Put(s); err != nil {
 			e.keepFailed(err)
 		}
+		e.toPlaces.Changed(s.ID)
 	})
 	t.running = nil
 }
@@ -201,8 +212,18 @@ func (e *Engine) measureStore(now time.Time) {
 		return
 	}
 	e.usageAt = now.Add(usageEvery)
+	prune := !now.Before(e.pruneAt)
+	if prune {
+		e.pruneAt = now.Add(pruneEvery)
+	}
 	e.keeping(func() {
 		u := e.store.Usage()
+		if u.Low || prune {
+			if err := e.store.Prune(); err != nil {
+				e.keepFailed(err)
+			}
+			u = e.store.Usage()
+		}
 		e.used.Store(&u)
 	})
 }

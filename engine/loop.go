@@ -11,39 +11,48 @@ import (
 
 // loop is the state that the loop's goroutine owns.
 type loop struct {
-	zone       *time.Location
-	triggers   []*trigger
-	usageAt    time.Time             // when the keeper looks at the disk again
-	unwritten  []func()              // ends of events for which the keeper had no room
-	composeAt  time.Time             // after a failure nothing is composed before that
-	mails      map[string]event.Mail // what the spool holds, by id
-	toFold     []event.Mail          // digests that the journal does not know of yet
-	orphans    bool                  // mails that the journal has and the spool has not are to be composed
-	due        []*due                // notices to be composed
-	unaccepted []unaccepted          // firings that the journal could not take yet
-	toSettle   []string              // mails whose outcome is in the journal, to be moved out of the queue
-	firings    []event.Firing        // newest last, at most historyMax
-	recent     []event.Mail          // newest last, at most historyMax
-	notices    map[string]string     // problems by what they are about
-	published  []byte                // the last status, for comparison
-	publishAt  time.Time
-	fps        float64
-	fpsFrames  uint64
-	fpsAt      time.Time
+	zone           *time.Location
+	triggers       []*trigger
+	usageAt        time.Time             // when the keeper looks at the disk again
+	pruneAt        time.Time             // and removes what is over its bounds
+	unwritten      []func()              // ends of events for which the keeper had no room
+	composeAt      time.Time             // after a failure nothing is composed before that
+	mails          map[string]event.Mail // what the spool holds, by id
+	transfers      map[string]event.Mail // what waits in the queue of transfers, by id
+	handedOver     []string              // transfers to be moved out of their queue
+	toFold         []event.Mail          // digests that the journal does not know of yet, and mails found damaged
+	orphans        bool                  // mails that the journal has and the spool has not are to be composed
+	due            []*due                // notices to be composed
+	unaccepted     []unaccepted          // firings that the journal could not take yet
+	lost           int                   // firings for which there was no room in unaccepted
+	toSettle       []string              // mails whose outcome is in the journal, to be moved out of the queue
+	firings        []event.Firing        // newest last, at most historyMax
+	recent         []event.Mail          // newest last, at most historyMax
+	notices        map[string]string     // problems by what they are about
+	published      []byte                // the last status, for comparison
+	publishAt      time.Time
+	fps            float64
+	fpsFrames      uint64
+	fpsAt          time.Time
+	privacy        event.PrivacyMode
+	privacyUnsaved bool // the journal does not have it yet
+	privacyLine    bool // the input line of privacy mode is active
 	conditions
 }
 
 func (l *loop) init() {
 	l.zone = time.Local
-	l.mails = map[string]event.Mail{}
+	l.mails, l.transfers = map[string]event.Mail{}, map[string]event.Mail{}
 	l.notices = map[string]string{}
 }
 
 // trigger is one trigger as it runs.
 type trigger struct {
 	cfg     config.Trigger
-	why     string    // why it cannot run; empty where it can
-	active  bool      // its source says so now
+	why     string // why it cannot run; empty where it can
+	active  bool   // its source says so now
+	second  second
+	ticked  time.Time // of a timer: the moment that was looked at last
 	since   time.Time // monotonic, of active
 	running *running
 	alarmed time.Time // monotonic moment of the firing that began the last hold-off
@@ -65,6 +74,8 @@ type unaccepted struct {
 	source event.Source
 	at     time.Time
 	level  float64
+	unmet  bool // its AND was not met in time
+	blind  bool // its sensor was warming up
 }
 
 const unacceptedMax = 256
@@ -92,6 +103,8 @@ func (e *Engine) run(ctx context.Context) error {
 			f()
 		case <-e.Mail.wake:
 			e.mailsChanged()
+		case <-e.handed.wake:
+			e.transfersChanged()
 		case c := <-e.composed:
 			e.wasComposed(c)
 		case <-e.images:
@@ -107,10 +120,16 @@ func (e *Engine) ticked(now time.Time) {
 	for len(e.unwritten) > 0 && e.keeping(e.unwritten[0]) {
 		e.unwritten = e.unwritten[1:]
 	}
+	e.watchPrivacy()
+	e.endTimers()
+	for _, t := range e.triggers {
+		e.endAnds(t, now, false)
+	}
 	e.endEvents(now)
 	e.endHoldOffs(now)
 	e.compose(now)
 	e.settle()
+	e.settleTransfers()
 	e.watchBox(now)
 	e.measure(now)
 	e.measureStore(now)
@@ -119,8 +138,19 @@ func (e *Engine) ticked(now time.Time) {
 
 // signalled is a source beginning or ending.
 func (e *Engine) signalled(s signal) {
+	if s.trigger == "" {
+		e.privacyLine = s.started
+		e.watchPrivacy()
+		return
+	}
 	t := e.trigger(s.trigger)
 	if t == nil {
+		return
+	}
+	if s.second {
+		if t.cfg.And != nil && !e.warming(s.role, t.cfg.And.Source) {
+			e.seconded(t, s)
+		}
 		return
 	}
 	if s.started && !t.active {
@@ -131,9 +161,15 @@ func (e *Engine) signalled(s signal) {
 		r.moving = false
 		r.end = time.Now().Add(extent(r.cfg.Post, r.cfg.Interval))
 	}
-	if s.started {
-		e.fireOrWait(unaccepted{t: t, source: t.cfg.Source, at: s.at, level: s.level})
+	if !s.started {
+		return
 	}
+	u := unaccepted{t: t, source: t.cfg.Source, at: s.at, level: s.level, blind: e.warming(s.role, t.cfg.Source)}
+	if t.cfg.And != nil && !u.blind && !e.private() {
+		e.joined(u)
+		return
+	}
+	e.fireOrWait(u)
 }
 
 func (e *Engine) trigger(name string) *trigger {
@@ -142,17 +178,6 @@ func (e *Engine) trigger(name string) *trigger {
 		return nil
 	}
 	return e.triggers[i]
-}
-
-// unavailable says why this version cannot run a trigger; empty where it can.
-func unavailable(t config.Trigger) string {
-	switch {
-	case t.And != nil:
-		return "its AND with another source is not carried out by this version"
-	case t.Source == event.Motion, t.Source == event.Manual:
-		return ""
-	}
-	return "the source " + string(t.Source) + " is not carried out by this version"
 }
 
 func extent(x config.Extent, interval time.Duration) time.Duration {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -57,6 +58,13 @@ func (e *Engine) tells(mail string, g event.Gathered) event.Notice {
 		n.Firings[i].At = f.At.In(e.zone)
 		n.At, n.Event = n.Firings[i].At, f.EventID
 	}
+	if len(g.Counts) == 1 { // a digest may be of several triggers
+		for name := range g.Counts {
+			if t := e.trigger(name); t != nil {
+				n.Destinations, n.Subject = t.cfg.Destinations, t.cfg.Subject
+			}
+		}
+	}
 	switch {
 	case strings.HasSuffix(mail, "-alarm"):
 		n.Kind = event.Alarm
@@ -68,7 +76,7 @@ func (e *Engine) tells(mail string, g event.Gathered) event.Notice {
 
 // again has a mail composed that the spool has not, or has no more.
 func (e *Engine) again(mail string, g event.Gathered, why string) {
-	if slices.ContainsFunc(e.due, func(d *due) bool { return d.notice.ID == mail }) {
+	if slices.ContainsFunc(e.due, func(d *due) bool { return d.notice.ID == mail && !d.working }) {
 		return
 	}
 	n := e.tells(mail, g)
@@ -141,7 +149,7 @@ func (e *Engine) illustrate(n *event.Notice, late bool) {
 	}
 	n.Notes = slices.Clone(n.Notes) // a second attempt begins anew
 	if len(n.Images) == 0 {
-		n.Notes = append(n.Notes, "There is no image: the camera gave none. State of the camera: "+string(e.camera.status().State)+".")
+		n.Notes = append(n.Notes, "There is no image: the camera gave none. State of the camera: "+string(e.cameraStatus().State)+".")
 	}
 	for i := range n.Images {
 		n.Images[i].At = n.Images[i].At.In(n.At.Location())
@@ -211,22 +219,20 @@ func (e *Engine) mailsChanged() {
 
 func (e *Engine) mailChanged(m event.Mail) {
 	e.waited(m)
+	if _, known := e.mails[m.ID]; known {
+		m.Replaces = nil // they are gone, from here and from whoever looks on
+	}
 	e.forget(append(slices.Clip(m.Replaces), m.ID)...)
-	switch {
-	case m.Damaged: // the outbox has the problem on its list
-		if g, ok := e.journal.Tells(m.ID); ok {
-			e.again(m.ID, g, noteDamaged)
-		}
-	default:
+	if !m.Damaged {
 		e.mails[m.ID] = m
 		e.recent = appendBounded(e.recent, m, historyMax)
-		if len(m.Replaces) > 0 {
-			e.toFold = append(e.toFold, m)
-			e.fold()
-		}
-		if m.Settled() {
-			e.toSettle = append(e.toSettle, m.ID)
-		}
+	}
+	if len(m.Replaces) > 0 || m.Damaged {
+		e.toFold = append(e.toFold, m)
+		e.fold()
+	}
+	if m.Settled() && !m.Damaged {
+		e.toSettle = append(e.toSettle, m.ID)
 	}
 	e.hub.publish(event.Event{Mail: &m})
 }
@@ -246,11 +252,16 @@ func (e *Engine) forget(ids ...string) {
 // before the outcome of any, since that one may be among the next.
 func (e *Engine) fold() {
 	for len(e.toFold) > 0 {
-		if err := e.journal.Fold(e.toFold[0].ID, e.toFold[0].Replaces); err != nil {
+		m := e.toFold[0]
+		if err := e.journal.Fold(m.ID, m.Replaces); err != nil {
 			e.unrecorded(err)
 			return
 		}
+		e.notice("outcome", "")
 		e.toFold = e.toFold[1:]
+		if g, ok := e.journal.Tells(m.ID); ok && m.Damaged { // the outbox has the problem on its list
+			e.again(m.ID, g, noteDamaged)
+		}
 	}
 	if e.orphans {
 		e.orphans = false
@@ -310,6 +321,13 @@ func (e *Engine) recover() {
 	for _, m := range e.Outbox.Mails() {
 		e.mailChanged(m)
 		e.journal.AtLeast(m.Firings.Last() + 1)
+	}
+	for _, m := range e.toPlaces.Mails() {
+		e.transferChanged(m)
+		if seq, ok := strings.CutSuffix(m.ID, "-transfer"); ok {
+			n, _ := strconv.ParseUint(seq, 10, 64)
+			e.journal.AtLeast(n + 1)
+		}
 	}
 	e.mailsChanged() // of damage that the outbox found
 	e.journal.AtLeast(e.store.LastSeq() + 1)

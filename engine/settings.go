@@ -36,7 +36,10 @@ func (e *Engine) adopt(l config.Loaded, findings []config.Finding) {
 		if t == nil {
 			t = &trigger{alarmed: e.lastAlarm(cfg)}
 		}
-		t.cfg, t.why = cfg, unavailable(cfg)
+		if t.cfg.Every != cfg.Every {
+			t.ticked = time.Time{}
+		}
+		t.cfg = cfg
 		triggers = append(triggers, t)
 	}
 	gone := e.triggers
@@ -47,11 +50,14 @@ func (e *Engine) adopt(l config.Loaded, findings []config.Finding) {
 			e.closeEvent(t, "the trigger was removed during the event")
 		}
 	}
+	e.inputs.use(c)
+	e.ring.Limit(int(c.Camera.Buffer))
 	if d := newDetection(c.Triggers); !d.same(e.detector.now.Load()) {
 		e.detector.now.Store(d)
 	}
 	e.store.Limit(c.Storage.MaxBytes, c.Storage.MaxAge)
 	e.Outbox.Configure(c, l.Secrets, e.zone)
+	e.toPlaces.Configure(c, l.Secrets, e.zone)
 	e.composeAt = time.Time{} // what stood in the way of composing may be gone
 	e.notice("storage", "")
 	e.notice("file", "")
@@ -69,8 +75,12 @@ func (e *Engine) lastAlarm(t config.Trigger) time.Time {
 	if at.IsZero() {
 		return time.Time{}
 	}
-	return time.Now().Add(-max(0, e.now().Sub(at)))
+	return e.ago(at)
 }
+
+// ago is the monotonic moment of a best known time of an earlier run; one that is
+// still to come, by a clock that was ahead, is now.
+func (e *Engine) ago(at time.Time) time.Time { return time.Now().Add(-max(0, e.now().Sub(at))) }
 
 // Config returns the configuration in force, without its secrets.
 func (e *Engine) Config(context.Context) (config.Settings, error) { return e.view(), nil }
@@ -78,7 +88,7 @@ func (e *Engine) Config(context.Context) (config.Settings, error) { return e.vie
 func (e *Engine) view() config.Settings {
 	l := e.current()
 	return config.Settings{Config: l.Config, Revision: l.Revision, Path: e.File.Path(), LastGood: e.File.CanRevert(),
-		Secrets: map[string]bool{"smtp.password": l.Secrets.SMTPPassword != ""}}
+		Secrets: l.Secrets.Set(l.Config)}
 }
 
 // Apply validates, saves and puts in force; see API.

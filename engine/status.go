@@ -57,7 +57,7 @@ func (e *Engine) status() event.Status {
 	l := e.current()
 	now, clock := e.now(), e.Clock.Now().In(e.zone)
 	s := event.Status{State: "armed", Site: l.Config.Site.Name, Version: e.Version, Mode: e.Mode, Demo: e.Demo,
-		Revision: l.Revision, Camera: e.camera.status(), Storage: *e.used.Load(),
+		Revision: l.Revision, Camera: e.cameraStatus(), Storage: *e.used.Load(),
 		Clock:    event.Clock{Time: clock, Zone: zoneName(e.zone, clock), Set: clock.After(event.ClockFloor)},
 		Triggers: []event.Trigger{}, Problems: []string{}}
 	s.Camera.FPS = float64(int(e.fps*10+0.5)) / 10
@@ -72,10 +72,13 @@ func (e *Engine) status() event.Status {
 			s.Findings = append(s.Findings, f.String())
 		}
 	}
-	if len(l.Config.Triggers) == 0 || !config.MailConfigured(l.Config) {
+	if p := e.privacy; p.On {
+		s.State = "privacy"
+	} else if len(l.Config.Triggers) == 0 || !config.MailConfigured(l.Config) {
 		s.State = "setup"
 	}
 	accounts := e.journal.Accounts(e.disposition)
+	s.Privacy = e.privacy
 	det := e.detector.now.Load()
 	for _, t := range e.triggers {
 		s.Triggers = append(s.Triggers, e.triggerStatus(t, now, accounts[t.cfg.Name], det))
@@ -87,7 +90,18 @@ func (e *Engine) status() event.Status {
 		}
 	}
 	s.Queue = e.queueStatus()
+	s.Transfers = e.transferStatus()
 	s.Problems = e.problems(s)
+	return s
+}
+
+// cameraStatus is what there is to say of the camera and of what it gives.
+func (e *Engine) cameraStatus() event.Camera {
+	s := e.camera.status()
+	if u := e.detector.unread.Load(); u != nil && s.State == event.CameraOK && time.Since(u.since) > stallAfter {
+		s.State = event.CameraStalled
+		s.Problem = "the camera gives pictures that cannot be read (" + u.err.Error() + "): check its cable, or choose another size or frame rate"
+	}
 	return s
 }
 
@@ -106,13 +120,25 @@ func zoneName(zone *time.Location, at time.Time) string {
 
 func (e *Engine) triggerStatus(t *trigger, now time.Time, a event.Account, det *detection) event.Trigger {
 	ts := event.Trigger{Name: t.cfg.Name, Source: t.cfg.Source, State: event.Armed, Last: t.last, Account: a}
-	if t.cfg.Source == event.Motion && t.why == "" {
+	why := e.unavailable(t.cfg)
+	own := role{trigger: t.cfg.Name}
+	if t.cfg.Source == event.Motion {
 		ts.Level, ts.Fires = det.level(t.cfg.Name), fires(t.cfg)
 	}
-	cam := e.camera.status().State
+	cam := e.cameraStatus().State
 	switch left := time.Until(t.holdUntil(e.current().Config)); {
-	case t.why != "":
-		ts.State, ts.Why = event.Unavailable, t.why
+	case e.private():
+		ts.State = event.StatePrivacy
+		if e.privacy.By == event.BySchedule {
+			ts.Until, _ = schedule.Next(e.current().Config.Privacy.Active, now, e.holidays()...)
+		}
+	case why != "":
+		ts.State, ts.Why = event.Unavailable, why
+	case e.warming(own, t.cfg.Source):
+		ts.State = event.StateWarming
+		if since := e.inputs.status(own).since; !since.IsZero() {
+			ts.Until = now.Add(warmUp - time.Since(since)).Truncate(time.Second)
+		}
 	case t.cfg.Source == event.Motion && cam == event.CameraStarting:
 		ts.State = event.StateWarming
 	case t.cfg.Source == event.Motion && cam != event.CameraOK:
@@ -124,9 +150,9 @@ func (e *Engine) triggerStatus(t *trigger, now time.Time, a event.Account, det *
 		}[cam]
 	case t.stuck():
 		ts.State, ts.Why = event.StateStuck, "its source has said active for "+span(time.Since(t.since))+" without an end"
-	case !schedule.Active(t.cfg.Active, now):
+	case !schedule.Active(t.cfg.Active, now, e.holidays()...):
 		ts.State = event.StateOutside
-		ts.Until, _ = schedule.Next(t.cfg.Active, now)
+		ts.Until, _ = schedule.Next(t.cfg.Active, now, e.holidays()...)
 	case left > 0 && t.cfg.Notify:
 		ts.State, ts.Until = event.StateHeldOff, now.Add(left).Truncate(time.Second)
 	}
@@ -136,23 +162,19 @@ func (e *Engine) triggerStatus(t *trigger, now time.Time, a event.Account, det *
 func (e *Engine) queueStatus() event.Queue {
 	q := event.Queue{Delivered: e.journal.Delivered()}
 	for _, id := range slices.Sorted(maps.Keys(e.mails)) {
-		m := e.mails[id]
-		switch m.QueueState() {
-		case "queued":
-			q.Queued++
-		case "deferred":
-			q.Deferred++
-		case "held":
-			q.Held++
-		}
-		if m.Problem != "" {
-			q.Problem = m.Problem
-		}
+		q.Count(e.mails[id])
 	}
 	for _, d := range e.due {
 		if !e.inSpool(d.notice.ID) {
 			q.Queued++
 		}
+	}
+	return q
+}
+
+func (e *Engine) transferStatus() (q event.Queue) {
+	for _, id := range slices.Sorted(maps.Keys(e.transfers)) {
+		q.Count(e.transfers[id])
 	}
 	return q
 }
@@ -186,7 +208,17 @@ func (e *Engine) problems(s event.Status) []string {
 	if text := e.keepErr.Load(); text != nil {
 		p = append(p, *text)
 	}
+	if s.Transfers.Problem != "" {
+		p = append(p, "transfer: "+s.Transfers.Problem)
+	}
+	if s.Transfers.Held > 0 {
+		p = append(p, fmt.Sprintf("transfer: %d held; see the queue, then retry or drop", s.Transfers.Held))
+	}
+	if text := e.transferErr.Load(); text != nil {
+		p = append(p, *text)
+	}
 	p = append(p, e.Outbox.Problems()...)
+	p = append(p, e.toPlaces.Problems()...)
 	p = append(p, e.Known...)
 	for _, name := range slices.Sorted(maps.Keys(e.notices)) {
 		p = append(p, e.notices[name])

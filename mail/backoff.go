@@ -50,20 +50,30 @@ func (o *Outbox) next() (id string, wait time.Duration) {
 }
 
 // before orders what is ready: what a person waits for, then what has failed
-// least, so that no mail keeps the others from their turn, then triggers before
-// the box's own state, then the newest.
+// least, so that no mail keeps the others from their turn, then firings before
+// the images of events, which are large, before the box's own state, then the newest.
 func before(a, b *entry) bool {
 	switch {
 	case a.urgent != b.urgent:
 		return a.urgent
 	case a.Failed != b.Failed:
 		return a.Failed < b.Failed
-	case (a.Mail.Kind == event.State) != (b.Mail.Kind == event.State):
-		return b.Mail.Kind == event.State
+	case rank(a) != rank(b):
+		return rank(a) < rank(b)
 	case !a.Mail.At.Equal(b.Mail.At):
 		return a.Mail.At.After(b.Mail.At)
 	}
 	return a.Mail.ID > b.Mail.ID
+}
+
+func rank(e *entry) int {
+	switch e.Mail.Kind {
+	case event.Images:
+		return 1
+	case event.State:
+		return 2
+	}
+	return 0
 }
 
 // holdFor makes everything wait where the fault concerns everything. id is the
@@ -99,6 +109,8 @@ func (t timeouts) retry(k kind) []time.Duration {
 		return t.networkRetry
 	case account:
 		return t.account
+	case busy:
+		return t.busyRetry
 	}
 	return t.slowRetry
 }
@@ -111,7 +123,7 @@ func backOff(table []time.Duration, n int) time.Duration {
 
 // longest is the longest wait there is.
 func (t timeouts) longest() time.Duration {
-	return slices.Max(slices.Concat(t.networkRetry, t.slowRetry, t.account))
+	return slices.Max(slices.Concat(t.networkRetry, t.slowRetry, t.busyRetry, t.account))
 }
 
 func later(a, b time.Time) time.Time {

@@ -7,25 +7,26 @@ import (
 
 	"watchpost/engine/durable"
 	"watchpost/engine/event"
+	"watchpost/engine/uptime"
 )
 
 // budget counts the recipients of the last 24 hours, by the hour, as providers do
 // whose limit rolls. Waiting and clocks cannot cheat it: time passes by the box's
 // uptime, and over a restart of the box by its clock, where that is set.
 type budget struct {
-	Spent [24]int   `json:"spent"` // in the present hour, the one before …
-	Hour  moment    `json:"hour"`  // when the present hour began
-	Wall  time.Time `json:"wall"`  // what the clock showed then
+	Spent [24]int       `json:"spent"` // in the present hour, the one before …
+	Hour  uptime.Moment `json:"hour"`  // when the present hour began
+	Wall  time.Time     `json:"wall"`  // what the clock showed then
 }
 
 // advance lets time pass.
-func (b *budget) advance(now moment, wall time.Time) {
+func (b *budget) advance(now uptime.Moment, wall time.Time) {
 	passed := now.At - b.Hour.At
 	if now.Boot != b.Hour.Boot {
 		if passed = 0; b.Wall.After(event.ClockFloor) {
 			passed = wall.Sub(b.Wall)
 		}
-		b.Hour = moment{now.Boot, now.At - max(0, min(passed, 24*time.Hour)%time.Hour)}
+		b.Hour = uptime.Moment{Boot: now.Boot, At: now.At - max(0, min(passed, 24*time.Hour)%time.Hour)}
 	} else if passed >= time.Hour {
 		b.Hour.At += passed.Truncate(time.Hour)
 	}
@@ -49,7 +50,7 @@ func (b *budget) used() int {
 
 // wait is how long it is until n more recipients are within limit; 0: they are
 // now. What is more than the limit by itself waits until nothing else is spent.
-func (b *budget) wait(n, limit int, now moment) time.Duration {
+func (b *budget) wait(n, limit int, now uptime.Moment) time.Duration {
 	over := b.used() + min(n, limit) - limit
 	if over <= 0 {
 		return 0

@@ -25,7 +25,8 @@ import (
 var ErrNotConfigured = errors.New("mail is not configured: it needs a server, a reply address and a destination")
 
 const (
-	summaryImages = 9        // thumbnails in a summary or digest; other mails have one image
+	summaryImages = 9        // thumbnails in a summary or digest; an alarm has one image
+	allImages     = 200      // in a mail of an event's images
 	imageBytes    = 14 << 20 // images of one mail together: 20 MB once they are base64
 )
 
@@ -45,6 +46,17 @@ func letterheadOf(c config.Config, zone *time.Location) letterhead {
 		Destinations: c.Mail.Destinations, Subject: c.Mail.Subject, DSTMark: c.Mail.DSTMark}
 	if zone != nil {
 		h.Zone = zone.String()
+	}
+	return h
+}
+
+// of is the letterhead of n, which may have its own destinations and subject.
+func (h letterhead) of(n event.Notice) letterhead {
+	if len(n.Destinations) > 0 {
+		h.Destinations = n.Destinations
+	}
+	if n.Subject != "" {
+		h.Subject = n.Subject
 	}
 	return h
 }
@@ -262,12 +274,20 @@ func headerWord(s string) string {
 	}, s)
 }
 
+// mostImages is how many images a mail of the kind has at most.
+func mostImages(kind event.NoticeKind) int {
+	switch kind {
+	case event.Summary, event.Digest:
+		return summaryImages
+	case event.Images:
+		return allImages
+	}
+	return 1
+}
+
 // chooseImages takes the best images that fit.
 func chooseImages(n event.Notice) []event.Image {
-	limit := 1
-	if n.Kind == event.Summary || n.Kind == event.Digest {
-		limit = summaryImages
-	}
+	limit := mostImages(n.Kind)
 	var out []event.Image
 	size := 0
 	for _, im := range n.Images {

@@ -396,3 +396,37 @@ func FuzzCompose(f *testing.F) {
 		}
 	})
 }
+
+// A mail of an event's images has all of them, in their order, says which event and
+// which part it is, goes to its own destinations, and counts as no firing's mail.
+func TestComposeImages(t *testing.T) {
+	at := time.Date(2026, 11, 23, 19, 51, 7, 512_000_000, time.UTC)
+	n := event.Notice{ID: "00000007-images-1", Kind: event.Images, At: at, Event: "00000007-20261123T205107", Title: "yard",
+		Notes: []string{"Part 1 of 3 of the event's 60 images."}, Destinations: []string{"ops@example.test"}}
+	for i := range 20 {
+		n.Images = append(n.Images, event.Image{At: at.Add(time.Duration(i-2) * time.Second), JPEG: append(bytes.Clone(tiny), byte(i))})
+	}
+	l, err := compose(n, form{letterhead: letterheadOf(testConfig(), berlin(t)).of(n), version: "1.2", date: at})
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkWire(t, l)
+	p := parse(t, l.bytes)
+	if got := subjectOf(t, p); got != "CameraNotification:20261123205107512" {
+		t.Error(got)
+	}
+	if len(p.images) != 20 || len(l.images) != 20 || p.fileNames[0] != "20261123205105512.jpg" || p.fileNames[19] != "20261123205124512.jpg" {
+		t.Errorf("%d images: %v", len(p.images), p.fileNames)
+	}
+	for _, want := range []string{"Gate 3: images of trigger yard.", "00000007-20261123T205107", "Part 1 of 3 of the event's 60 images.", "Monday, 23 November 2026, 20:51:07.512 CET"} {
+		if !strings.Contains(p.text, want) {
+			t.Errorf("%q is not in\n%s", want, p.text)
+		}
+	}
+	if p.header.Get("To") != "<ops@example.test>" || p.header.Get("X-Watchpost-Firings") != "" || p.header.Get("X-Watchpost-Event") != n.Event {
+		t.Errorf("%v", p.header)
+	}
+	if images, err := imagesOf(bytes.NewReader(l.bytes), nil, mostImages(n.Kind)); err != nil || len(images) != 20 || !bytes.Equal(images[19].JPEG, n.Images[19].JPEG) {
+		t.Errorf("%d images read back: %v", len(images), err)
+	}
+}

@@ -136,7 +136,7 @@ func TestPowerCut(t *testing.T) {
 	server.set(func(l *ledger) {
 		l.busy = &smtp.SMTPError{Code: 421, EnhancedCode: smtp.EnhancedCode{4, 7, 0}, Message: "slow down"}
 	})
-	p.times.slowRetry = []time.Duration{time.Hour}
+	p.times.slowRetry, p.times.busyRetry = []time.Duration{time.Hour}, []time.Duration{time.Hour}
 	p.runUntil(func() bool { return p.attempts("alarm-3") > 0 })
 	rec.Say(paused{p.settings()})
 

@@ -4,9 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
+	"watchpost/engine/durable"
 	"watchpost/engine/event"
 )
 
@@ -61,7 +65,7 @@ func (o *Outbox) release(a *attempt) {
 
 // deliver sends one mail and records the outcome of each recipient. What it
 // returns is why the transaction did not come to its end, nil if it did.
-func (o *Outbox) deliver(ctx context.Context, a *attempt, s *session, id string, revision int) *fault {
+func (o *Outbox) deliver(ctx context.Context, a *attempt, s *session, id string, set setup) *fault {
 	r, ok := o.claim(a, id)
 	if !ok {
 		return nil
@@ -83,9 +87,12 @@ func (o *Outbox) deliver(ctx context.Context, a *attempt, s *session, id string,
 		due = append(due, i)
 		needsUTF8 = needsUTF8 || !isASCII(r.Envelope[i])
 	}
+	if len(due) > 1 && r.Ended > 0 { // one bad address never blocks the others
+		due = slices.DeleteFunc(due, func(i int) bool { return i == r.Ended-1 })
+	}
 	if len(due) == 0 {
 		if len(results) > 0 { // else it was dropped in the meantime
-			o.settle(id, revision, results, nil)
+			o.settle(r, set, results, nil)
 		}
 		return nil
 	}
@@ -94,14 +101,17 @@ func (o *Outbox) deliver(ctx context.Context, a *attempt, s *session, id string,
 			r = smaller
 		}
 	}
+	unsayable := maps.Clone(results)
 	f := o.transact(s, r, due, needsUTF8, results)
 	for f != nil && tooLarge(f) { // what it takes, it did not say
 		smaller, ok := o.fit(id, r.Mail.Bytes*2/3)
-		if !ok || !s.reset() {
+		if !ok {
 			break
 		}
-		r = smaller
-		clear(results)
+		if !s.reset() {
+			return f // it hung up: the smaller one goes over another connection, at once
+		}
+		r, results = smaller, maps.Clone(unsayable)
 		f = o.transact(s, r, due, needsUTF8, results)
 	}
 	if f != nil && errors.Is(f.err, errDamagedSpool) {
@@ -109,9 +119,13 @@ func (o *Outbox) deliver(ctx context.Context, a *attempt, s *session, id string,
 		return f
 	}
 	if ctx.Err() != nil && f != nil && f.code == 0 && len(results) == 0 {
+		o.change(id, func(r *record) bool { return r.Handed }, nil)
 		return f // stopped: the next start tries again
 	}
-	o.settle(id, revision, results, f)
+	if f != nil && f.fatal() && f.step == "mail" && s.mails > 0 {
+		return f // the server takes no more mails over this connection: another one is opened for it
+	}
+	o.settle(r, set, results, f)
 	return f
 }
 
@@ -124,6 +138,9 @@ func (o *Outbox) transact(s *session, r record, due []int, utf8 bool, results ou
 	}
 	refused, f := s.begin(r.From, to, utf8, r.Mail.Bytes)
 	if f != nil && f.fatal() {
+		if f.rcpt > 0 {
+			f.rcpt = due[f.rcpt-1] + 1
+		}
 		for n, i := range due { // those judged before the end of the connection
 			if refused[n] != nil && !refused[n].fatal() {
 				results.refuse(i, refused[n])
@@ -178,8 +195,8 @@ func (o *Outbox) send(s *session, r record) (string, *fault) {
 			o.options.Listener.MailSent(event.MailSent{Mail: id, Sent: sent, Of: r.Mail.Bytes})
 		}
 	})
-	if f == nil || f.code >= 400 || f.kind == local { // else the server may have it
-		o.mark(id, false)
+	if f == nil || f.code >= 400 || !s.dotted { // else the server may have it
+		o.mark(id, r.Handed) // as one may from an earlier attempt
 	}
 	return reply, f
 }
@@ -217,10 +234,15 @@ func (o *Outbox) fit(id string, limit int64) (r record, ok bool) {
 
 // settle records an attempt with which the server was ready for the mail: on the
 // disk before anything else is said to the server.
-func (o *Outbox) settle(id string, revision int, results outcomes, f *fault) {
+func (o *Outbox) settle(r record, set setup, results outcomes, f *fault) {
+	id := r.Mail.ID
 	k := temporary // of a recipient refused for now
 	if f != nil {
 		k = f.kind
+	}
+	alone := f != nil && f.rcpt > 0 && r.Ended == f.rcpt // it does so each time: that is its own trouble
+	if alone {
+		k = temporary
 	}
 	delivered := 0
 	for _, r := range results {
@@ -232,36 +254,39 @@ func (o *Outbox) settle(id string, revision int, results outcomes, f *fault) {
 	o.mu.Lock()
 	switch k {
 	case network, busy, account:
-		if revision == o.setup.revision {
+		if set.revision == o.setup.revision {
 			o.holdFor(f, id)
 		}
 	default:
 		o.hold = hold{} // line and account work
 	}
-	by := o.setup.account()
 	var next time.Time
-	if e := o.mails[id]; e != nil && revision == o.setup.revision { // a new configuration tries at once
-		next = time.Now().Add(backOff(o.times.retry(k), e.Failed))
+	if e := o.mails[id]; e != nil && set.revision == o.setup.revision { // a new configuration tries at once
+		next = time.Now().Add(backOff(o.times.retry(slowness(k, f)), e.Failed))
 	}
+	reply, stale := o.setup.config.Mail.ReplyAddress, false
 	o.mu.Unlock()
-	o.keepHold()
 	err := o.change(id, func(r *record) bool {
 		results.apply(&r.Mail)
 		tried(&r.Mail, f)
-		r.Next, r.Refused = nil, nil
+		r.Next, r.Refused, r.Line, r.Ended = nil, nil, k == network, 0
+		if f != nil {
+			r.Ended = f.rcpt
+		}
 		if r.Mail.Count(event.RcptHeld) > 0 {
-			r.Refused = &refusal{Account: by, Step: "rcpt"}
+			r.Refused = &refusal{Account: set.account(), Step: "rcpt"}
 			if f != nil {
 				r.Refused.Step = f.step
 			}
+			stale = r.Refused.Step == "mail" && r.Head.ReplyAddress != reply // the cause was corrected while the mail waited
 		}
 		if r.Mail.Count(event.Pending) > 0 && !next.IsZero() {
 			r.Failed++
-			r.Next, r.Mail.NextTry = o.uptime.keep(next), wall(next)
+			r.Next, r.Mail.NextTry = o.uptime.Keep(next), wall(next)
 		}
 		return true
 	}, func(e *entry) {
-		e.line = k == network
+		o.anew = o.anew || stale
 		if e.urgent && !o.now.urgent { // a Retry came meanwhile
 			return
 		}
@@ -270,7 +295,17 @@ func (o *Outbox) settle(id string, revision int, results outcomes, f *fault) {
 	if err != nil {
 		o.unsaved(id, results, err)
 	}
+	o.keepHold() // after the outcome: until that is on the disk a crash sends the mail twice
 	o.logOutcome(id, results, f)
+}
+
+// slowness is the kind by whose table a mail waits: a policy (RFC 3463, 4.7.x)
+// takes as long as a server that is busy, unless it is greylisting.
+func slowness(k kind, f *fault) kind {
+	if k == temporary && f != nil && f.code/100 == 4 && strings.HasPrefix(f.text, "4.7.") && !says(f.text, "greylist|graylist") {
+		return busy
+	}
+	return k
 }
 
 // tried counts an attempt and says what is left to be done. f is what ended it, nil if nothing did.
@@ -283,7 +318,7 @@ func tried(m *event.Mail, f *fault) {
 	case pending > 0:
 		m.Problem = "A destination was refused for now. It is tried again."
 	case held > 0:
-		m.Problem = "A destination was refused. Its line says why; retry after changing what it names, or drop it."
+		m.Problem = "A destination was refused for good: see the queue for the server's words, then retry or drop it."
 	}
 }
 
@@ -329,8 +364,9 @@ func (o *Outbox) unsaved(id string, results outcomes, err error) {
 	if e := o.mails[id]; e != nil {
 		e.unsaved, e.urgent = results, false
 		e.next = time.Now().Add(o.times.slowRetry[0])
+		e.trouble = "The state of mail " + id + " could not be written: " + sanitise(err.Error()) + ". Check the disk."
+		o.options.Log.Error("mail spool", "problem", e.trouble)
 	}
-	o.problem("The state of mail " + id + " could not be written: " + sanitise(err.Error()) + ". Check the disk.")
 }
 
 // damaged sets a mail aside whose file is not what was written. Whoever submitted
@@ -341,6 +377,16 @@ func (o *Outbox) damaged(id string, f *fault) {
 	e := o.entry(id)
 	if e == nil {
 		return
+	}
+	if e.mendable() {
+		text, err := o.mend(e, f.err)
+		if err == nil {
+			o.mu.Lock()
+			o.problem(text)
+			o.mu.Unlock()
+			return
+		}
+		o.options.Log.Error("mail spool", "problem", err)
 	}
 	text, err := o.spool.quarantine(id, f.err)
 	if err != nil {
@@ -357,6 +403,22 @@ func (o *Outbox) damaged(id string, f *fault) {
 		m.Damaged = true
 		o.announce(m)
 	}
+}
+
+// mend sets a mail's damaged file aside and renders it again from its state,
+// without images; recipients, Message-ID and date stay. It returns the sentence
+// that says so. Called with disk held.
+func (o *Outbox) mend(e *entry, why error) (string, error) {
+	to := o.spool.aside(e.Mail.ID) + ".eml"
+	if err := durable.Move(o.spool.queue(e.Mail.ID+".eml"), to); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return "", err
+	}
+	e.broken = nil
+	if err := o.rewrite(e, e.Head, nil, "This mail's first copy was damaged on the disk; its images are lost from it."); err != nil {
+		return "", err
+	}
+	o.spool.boundQuarantine()
+	return fmt.Sprintf("The mail %s in the spool was damaged: %s. It was rendered again without images; the damaged one is %s; check the disk.", e.Mail.ID, sanitise(why.Error()), to), nil
 }
 
 // saveLate writes what unsaved kept; false: there was nothing.

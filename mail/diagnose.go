@@ -13,6 +13,7 @@ import (
 
 	"watchpost/engine/config"
 	"watchpost/engine/event"
+	"watchpost/engine/trust"
 )
 
 // Diagnose walks a delivery up to RCPT with the given settings, which need not
@@ -82,7 +83,7 @@ func (s *session) certificates(err error, state tls.ConnectionState, target stri
 
 // describeCertificate is who it is for and by, and the pin of its key.
 func describeCertificate(c *x509.Certificate) string {
-	text := "pin " + pinOf(c) + ", for " + c.Subject.String() // the pin first: the end may be cut off
+	text := "pin " + trust.Pin(c) + ", for " + c.Subject.String() // the pin first: the end may be cut off
 	if names := names(c.DNSNames, c.IPAddresses); len(names) > 0 {
 		text += " (" + strings.Join(names, " ") + ")"
 	}

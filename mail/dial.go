@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -19,14 +20,14 @@ import (
 
 // timeouts bound each phase (RFC 5321 §4.5.3.2); each covers the whole reply.
 type timeouts struct {
-	lookup, connect, handshake       time.Duration
-	stagger                          time.Duration // from one address's attempt to the next (RFC 8305 §5)
-	greeting, command, data, dot     time.Duration
-	firstGreeting                    time.Duration // where a person waits, or nothing is known of the server yet
-	block                            time.Duration // one write of the mail's text
-	stop                             time.Duration // the final dot's reply, once the program is to end
-	quit                             time.Duration
-	networkRetry, slowRetry, account []time.Duration
+	lookup, connect, handshake                  time.Duration
+	stagger                                     time.Duration // from one address's attempt to the next (RFC 8305 §5)
+	greeting, command, data, dot                time.Duration
+	firstGreeting                               time.Duration // where a person waits, or nothing is known of the server yet
+	block                                       time.Duration // one write of the mail's text
+	stop                                        time.Duration // the final dot's reply, once the program is to end
+	quit                                        time.Duration
+	networkRetry, slowRetry, busyRetry, account []time.Duration
 }
 
 var defaultTimeouts = timeouts{
@@ -35,6 +36,7 @@ var defaultTimeouts = timeouts{
 	block: 3 * time.Minute, stop: 10 * time.Second, quit: 5 * time.Second,
 	networkRetry: []time.Duration{5 * time.Second, 15 * time.Second, 30 * time.Second, time.Minute,
 		2 * time.Minute, 5 * time.Minute, 10 * time.Minute, 15 * time.Minute},
+	busyRetry: []time.Duration{2 * time.Minute, 5 * time.Minute, 15 * time.Minute, 30 * time.Minute, time.Hour},
 	slowRetry: []time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute, 30 * time.Minute},
 	account:   []time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute, 30 * time.Minute},
 }
@@ -94,7 +96,7 @@ func (l *line) Write(p []byte) (int, error) {
 }
 
 // dial looks the server up and connects. Each attempt is reported.
-func dial(ctx context.Context, c config.SMTP, t timeouts, every bool, report func(event.Step)) (*line, *fault) {
+func dial(ctx context.Context, c config.SMTP, avoid string, t timeouts, every bool, report func(event.Step)) (*line, *fault) {
 	host := config.HostForDial(c.Server)
 	addrs, f := lookup(ctx, host, t, report)
 	if f != nil {
@@ -103,6 +105,9 @@ func dial(ctx context.Context, c config.SMTP, t timeouts, every bool, report fun
 	targets := make([]string, len(addrs))
 	for i, a := range addrs {
 		targets[i] = net.JoinHostPort(a.String(), strconv.Itoa(c.Port))
+	}
+	if i := slices.Index(targets, avoid); i >= 0 {
+		targets = append(slices.Delete(targets, i, i+1), avoid)
 	}
 	conn, f := net.Conn(nil), (*fault)(nil)
 	if every {

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"watchpost/engine/trust"
 )
 
 // explain turns a fault into plain words: what happened, and what to do. It is
@@ -54,15 +56,15 @@ func explainLocal(f *fault) (verdict, do string) {
 		return "The server does not ask for a user name on this port", "Use the provider's submission port (587 or 465), or choose authentication none."
 	case errors.Is(err, errNoMechanism):
 		return "The server and the configuration have no way to authenticate in common", "Choose authentication auto, or one that the server offers."
-	case errors.Is(err, errWrongPin):
+	case errors.Is(err, trust.ErrWrongPin):
 		return "The server shows another public key than the pinned one", "If the server's key was changed on purpose, enter the new pin; else somebody is in between."
-	case errors.Is(err, errBadCAFile):
+	case errors.Is(err, trust.ErrBadCAFile):
 		return "The CA file cannot be used", "Check smtp.ca_file: a readable PEM file with the authority's certificate."
 	case errors.Is(err, errNoSMTPUTF8):
 		return "The server does not take addresses with letters beyond ASCII before the @ (SMTPUTF8)", "Use an address in plain ASCII."
 	case errors.Is(err, errDamagedSpool):
 		return "The mail's file in the spool is damaged, so it was not sent", "Check the disk. A restart sets the file aside and composes a trigger's mail anew; send a test mail again yourself, and drop this one."
-	case errors.Is(err, errUnknownWord):
+	case errors.Is(err, errUnknownWord), errors.Is(err, trust.ErrBadPin):
 		return "A setting has a value that this version does not know", "Check the security, authentication and pin of the mail settings."
 	case errors.Is(err, errReplyTooLong):
 		return "The server's reply has no end, so the connection was closed", "Check that server and port are those of a mail server."
@@ -100,6 +102,8 @@ func explainTLS(err error) (verdict, do string) {
 		return "The server's certificate is self-signed: nobody vouches for it", "For a private server enter its pin or CA file; else somebody is in between (a hotel's or office's portal)."
 	case errors.As(err, &authority):
 		return "The server's certificate is of an authority that this box does not know", "For a private server enter its CA file or pin; else check the server's name: somebody may be in between (a hotel's or office's portal)."
+	case errors.As(err, &name) && strings.Contains(err.Error(), "legacy Common Name"):
+		return "The server's certificate is of an old kind: it does not list the names that are checked", "A private server may be trusted by its pin; else tell the server's administrator."
 	case errors.As(err, &name):
 		return fmt.Sprintf("The server's certificate is for another name than %s", name.Host),
 			"Enter the name that the provider gives for its mail server, not an alias or address; if it is that, a captive portal (hotel, office) may answer in its place."
@@ -152,6 +156,9 @@ func explainLine(f *fault) (verdict, do string) {
 		if f.step == "tls" {
 			return "The server closed the connection instead of starting TLS", "If the port is 587 or 25, choose security starttls; else the server may block this address."
 		}
+		if errors.Is(f.err, errGreeted) {
+			return "The server greeted, and closed the connection when this box introduced itself", "The server may block this address or this box's name: ask its administrator, or use the provider's port 587 or 465."
+		}
 		if f.step == "ehlo" {
 			return "The server closed the connection without a greeting", "If the port is 465, choose security tls; else the server may block this address."
 		}
@@ -172,14 +179,17 @@ type replyWord struct {
 }
 
 const (
-	mailed       = "mail|rcpt|data"
-	listed       = "The address from which this box sends, or its network's, is on a block list"
-	useProvider  = "Use the provider's submission port (587 or 465) with a login; or have the address taken off the list that the server names."
-	listNames    = "spamhaus|spamcop|barracudacentral|sorbs|uceprotect|dnsbl|blacklist|black list|blocklist|block list|blocked using|banned sending ip|5.7.708"
-	mailboxFull  = "The destination's mailbox is full"
-	notSender    = "The account may not send as this reply address"
-	ownAddress   = "Use the account's own address as reply address."
-	enterAccount = "Enter the account's user name and password."
+	mailed           = "mail|rcpt|data"
+	listed           = "The address from which this box sends, or its network's, is on a block list"
+	useProvider      = "Use the provider's submission port (587 or 465) with a login; or have the address taken off the list that the server names."
+	listNames        = "spamhaus|spamcop|barracudacentral|sorbs|uceprotect|dnsbl|blacklist|black list|blocklist|block list|blocked using|banned sending ip|5.7.708"
+	mailboxFull      = "The destination's mailbox is full"
+	notSender        = "The account may not send as this reply address"
+	ownAddress       = "Use the account's own address as reply address."
+	enterAccount     = "Enter the account's user name and password."
+	checkDestination = "Check its spelling. " + keepsAddress
+	// A mail never goes to whoever is entered in the place of the one it was for.
+	keepsAddress = "New mails go to the corrected address; this one stays as it is: drop it, or retry once the mailbox is there."
 	portal       = "A web server answers on this port: a captive portal (hotel, office) is in between, or the port is wrong"
 	leavePortal  = "Accept the portal's terms in a browser on this network, or use another network; else check the port."
 )
@@ -191,11 +201,11 @@ var replyWords = []replyWord{
 	{"auth", 0, "application-specific password", false, "Google wants an app password", "Make one in the Google account (Security, App passwords) and enter its 16 letters as the password."},
 	{"auth", 0, "5.7.14", false, "Google wants a sign-in by its web page first", "Sign in there as this account; or make an app password and enter it."},
 	{"auth", 535, "5.7.8", false, "User name or password is wrong, or the provider wants an app password", "Check both; Gmail, Yahoo and others need an app password, not the one for their web page."},
-	{"", 0, "greylist|graylist", false, "The server wants the mail again later (greylisting)", "Nothing: the mail is tried again by itself."},
+	{"", 0, "greylist|graylist", false, "The server wants the mail again later (greylisting)", "Nothing to do: mail is tried again by itself."},
 	{"mail|rcpt", 0, listNames, true, listed, useProvider},
 	{"", 0, listNames, false, listed, useProvider},
 	{mailed, 0, "5.4.5|5.1.90|submissionquotaexceeded|daily user sending|sending limit|send limit", true, "The account's daily limit is reached", "It goes on by itself when the provider lifts the limit, mostly after a day; send fewer notifications (hold-off)."},
-	{"", 0, "concurrent connections|sender thread limit", false, "The account has too many connections at a time", "Nothing: the mail is tried again by itself; check what else sends with this account."},
+	{"", 0, "concurrent connections|sender thread limit", false, "The account has too many connections at a time", "Nothing to do: mail is tried again by itself; check what else sends with this account."},
 	{mailed, 0, "starttls", false, "The server wants an encrypted connection", "Choose security auto or starttls."},
 	{mailed, 5, "5.7.57|authentication required|authentication is required|not authenticated to send", true, "The server wants a user name and password", enterAccount},
 	{mailed, 0, "5.7.60|sendasdenied", false, notSender + " (Microsoft)", ownAddress},
@@ -207,12 +217,13 @@ var replyWords = []replyWord{
 	{mailed, 0, "5.7.26|5.7.515|dmarc", false, "The domain of the reply address does not vouch for this server (SPF, DKIM, DMARC)", "Use the server and login of the reply address's own provider."},
 	{mailed, 0, "4.2.2|5.2.2|mailbox full|mailbox is full|over quota|overquota", false, mailboxFull, "Tell its owner."},
 	{mailed, 0, "5.3.4|message size|too large|too big", false, "The mail is too large for the server", "Choose fewer or smaller images."},
-	{mailed, 4, "4.5.3|too many recipients", false, "The server takes no more destinations at a time", "Nothing: the others get the mail on the next attempt."},
-	{"rcpt|data", 550, "5.4.1", false, "The destination's mailbox is not known (Microsoft)", "Check the spelling of the destination."},
-	{"rcpt|data", 0, "5.1.2|domain not found|host unknown", false, "The destination's domain does not exist", "Check the spelling of the destination after the @."},
-	{"rcpt|data", 0, "5.1.1|user unknown|unknown user|no such user|not listed", false, "The destination's mailbox is not known", "Check the spelling of the destination."},
+	{mailed, 4, "4.5.3|too many recipients", false, "The server takes no more destinations at a time", "Nothing to do: the others get the mail on the next attempt."},
+	{"rcpt|data", 550, "5.4.1", false, "The destination's mailbox is not known (Microsoft)", checkDestination},
+	{"rcpt|data", 0, "5.1.2|domain not found|host unknown", false, "The destination's domain does not exist", "Check the spelling after the @. " + keepsAddress},
+	{"rcpt|data", 0, "5.1.1|user unknown|unknown user|no such user|not listed", false, "The destination's mailbox is not known", checkDestination},
 	{mailed, 0, "spam|unsolicited", false, "The server takes the mail for spam", "Use the provider's own address as reply address, and its server."},
-	{mailed, 0, "relay", false, "The server does not pass mail on to this destination (relaying denied)", "Enter user name and password, or use the server of the destination's provider."},
+	{mailed, 0, "relaying|relay access|relay denied|to relay|not relay|relay not|relay prohibited|relay rejected|open relay", false, "The server does not pass mail on to this destination (relaying denied)", "Enter user name and password, or use the server of the destination's provider."},
+	{"data", 0, "content policy|content filter|blocked by content", false, "The server refuses the mail for what it holds", "The server's words say more; ask its administrator to let this box's mail through."},
 	{"ehlo|" + mailed, 0, "blocked|listed", false, listed, useProvider},
 	{mailed, 0, "quota", false, "A quota is reached", "Wait, or send fewer notifications; the server's words say which."},
 
@@ -226,7 +237,7 @@ var replyWords = []replyWord{
 	{"auth", 4, "", false, "The server cannot check passwords just now", "The mail is tried again by itself, slowly."},
 	{"auth", 5, "", false, "The server refused to authenticate", "Check user name, password and authentication."},
 	{"tls", 0, "", false, "The server refuses to start TLS", "Try again later, or port 465 with TLS."},
-	{"ehlo", 5, "", false, "The server refuses this box", "Its words say why: often the address is on a block list, or only known hosts may send."},
+	{"ehlo", 5, "", false, "The server refuses this box", "The server's words say why: often the address is on a block list, or only known hosts may send."},
 	{"", 530, "", false, "The server wants a user name and password", enterAccount},
 	{"", 534, "", false, "The server wants another way to sign in", "Use an app password made at the provider; its own words say where."},
 	{"", 535, "", false, "The server wants a user name and password", enterAccount},
@@ -234,15 +245,15 @@ var replyWords = []replyWord{
 	{"mail", 552, "", false, "The mail is too large for the server", "Choose fewer or smaller images."},
 	{"mail", 5, "", false, "The server refused the reply address as sender", "Use the address that the provider issued for this account."},
 	{"rcpt", 552, "", false, mailboxFull, "Tell its owner."},
-	{"rcpt", 550, "", false, "The destination was refused", "Check its spelling; the server's words say more."},
-	{"rcpt", 553, "", false, "The destination is not an address the server takes", "Check its spelling."},
-	{"", 450, "4.2.0", false, "The server wants the mail again later", "Nothing: the mail is tried again by itself."},
+	{"rcpt", 550, "", false, "The destination was refused", "Check its spelling; the server's words say more. " + keepsAddress},
+	{"rcpt", 553, "", false, "The destination is not an address the server takes", "Check its spelling. " + keepsAddress},
+	{"", 450, "4.2.0", false, "The server wants the mail again later", "Nothing to do: mail is tried again by itself."},
 	{"", 421, "", false, "The server is closing for now", "The mail is tried again by itself, slowly."},
-	{"", 451, "", false, "The server has a passing trouble", "Nothing: the mail is tried again by itself."},
-	{"", 452, "", false, "The server is short of room", "Nothing: the mail is tried again by itself."},
-	{"data", 5, "", false, "The server refused the mail after reading it", "Its words say why; retry after changing what they name."},
-	{"", 4, "", false, "The server refuses for now", "Nothing: the mail is tried again by itself."},
-	{"", 5, "", false, "The server refuses", "Its words say why; retry after changing what they name."},
+	{"", 451, "", false, "The server has a passing trouble", "Nothing to do: mail is tried again by itself."},
+	{"", 452, "", false, "The server is short of room", "Nothing to do: mail is tried again by itself."},
+	{"data", 5, "", false, "The server refused the mail after reading it", "The server's words say why. When their cause is gone, retry; else drop the mail."},
+	{"", 4, "", false, "The server refuses for now", "Nothing to do: mail is tried again by itself."},
+	{"", 5, "", false, "The server refuses", "The server's words say why. When their cause is gone, retry; else drop the mail."},
 }
 
 func explainReply(f *fault) (verdict, do string) {
@@ -254,11 +265,18 @@ func explainReply(f *fault) (verdict, do string) {
 
 // wordsFor returns the entry for a reply, nil if there is none.
 func wordsFor(f *fault) *replyWord {
+	var said []string
+	for word := range strings.FieldsSeq(f.text) {
+		if !strings.Contains(word, "@") { // an address is no word of the server's
+			said = append(said, word)
+		}
+	}
+	text := strings.Join(said, " ")
 	for i := range replyWords {
 		w := &replyWords[i]
 		step := w.steps == "" || slices.Contains(strings.Split(w.steps, "|"), f.step)
 		code := w.code == 0 || w.code == f.code || w.code == f.code/100
-		if step && code && says(f.text, w.parts) {
+		if step && code && says(text, w.parts) {
 			return w
 		}
 	}

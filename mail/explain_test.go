@@ -15,6 +15,7 @@ import (
 
 	"watchpost/engine/config"
 	"watchpost/engine/event"
+	"watchpost/engine/trust"
 	"watchpost/mail/mailtest"
 )
 
@@ -200,7 +201,7 @@ func TestPinIsNeverIgnored(t *testing.T) {
 	if err != nil || conf.VerifyConnection == nil {
 		t.Errorf("a pin is ignored: %v", err)
 	}
-	if _, err := tlsConfig(config.SMTP{CAFile: filepath.Join(t.TempDir(), "none")}, "x.example", false); !errors.Is(err, errBadCAFile) {
+	if _, err := tlsConfig(config.SMTP{CAFile: filepath.Join(t.TempDir(), "none")}, "x.example", false); !errors.Is(err, trust.ErrBadCAFile) {
 		t.Errorf("a CA file is ignored: %v", err)
 	}
 	if conf, err := tlsConfig(config.SMTP{}, "x.example", false); err != nil || !conf.InsecureSkipVerify {

@@ -368,7 +368,7 @@ func TestCancelClosesAtOnce(t *testing.T) {
 // Newest first, tests before all, over one connection.
 func TestOrderAndOneConnection(t *testing.T) {
 	f := newFaulty(t, map[string]string{"GREETING": "421 not yet"})
-	b := start(t, t.TempDir(), f.settings(), config.Secrets{}, func(x *timeouts) { x.slowRetry = []time.Duration{time.Hour} })
+	b := start(t, t.TempDir(), f.settings(), config.Secrets{}, func(x *timeouts) { x.slowRetry, x.busyRetry = []time.Duration{time.Hour}, []time.Duration{time.Hour} })
 	now := time.Now()
 	b.submit(alarm("alarm-0", now.Add(-time.Hour)))
 	b.until("alarm-0", "tried", func(m event.Mail) bool { return m.Attempts > 0 })

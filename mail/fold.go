@@ -20,16 +20,19 @@ const spoolMax = 1 << 30
 func (o *Outbox) backlog() []*entry {
 	var all []*entry
 	for _, e := range o.mails {
-		switch m := &e.Mail; {
-		case m.Kind != event.Alarm && m.Kind != event.Summary && m.Kind != event.Digest:
-		case m.Count(event.Pending) < len(m.Recipients), e.urgent, e.Handed, len(e.unsaved) > 0:
-		case o.now != nil && o.now.sending && o.now.id == m.ID:
-		default:
+		if o.foldable(e) {
 			all = append(all, e)
 		}
 	}
 	slices.SortFunc(all, func(a, b *entry) int { return b.Mail.At.Compare(a.Mail.At) })
 	return all
+}
+
+func (o *Outbox) foldable(e *entry) bool {
+	m := &e.Mail
+	return (m.Kind == event.Alarm || m.Kind == event.Summary || m.Kind == event.Digest) &&
+		m.Count(event.Pending) == len(m.Recipients) && !e.urgent && !e.Handed && len(e.unsaved) == 0 &&
+		!(o.now != nil && o.now.sending && o.now.id == m.ID)
 }
 
 // keepSingle is how many mails of a backlog go one by one: as many as configured,
@@ -99,18 +102,21 @@ func (o *Outbox) replace(rs []record) error {
 	o.mu.Lock()
 	for _, r := range rs { // dropped, or sent, in the meantime: then another time
 		e := o.mails[r.Mail.ID]
-		if e == nil || e.Mail.Count(event.Pending) < len(r.Mail.Recipients) || o.now != nil && o.now.sending && o.now.id == r.Mail.ID {
+		if e == nil || !o.foldable(e) {
 			o.mu.Unlock()
 			return nil
 		}
 		d.Mail.Replaces = append(d.Mail.Replaces, r.Mail.ID)
-		d.Mail.Replaces = append(d.Mail.Replaces, r.Mail.Replaces...)
 		if r.Mail.Queued.Before(d.Mail.Queued) {
 			d.Mail.Queued = r.Mail.Queued // it waits since then
 		}
 	}
 	o.mu.Unlock()
 	// Those of earlier digests are long forgotten everywhere; the newest count.
+	for _, r := range rs {
+		d.Mail.Replaces = append(d.Mail.Replaces, r.Mail.Replaces...)
+	}
+	d.Mail.Stands = stands(rs)
 	d.Mail.Replaces = d.Mail.Replaces[:min(len(d.Mail.Replaces), 2*maxQueue)]
 	if err := o.spool.add(d.record, d.eml); err != nil {
 		return fmt.Errorf("mail %s: %w", d.Mail.ID, err)
@@ -137,16 +143,20 @@ func (o *Outbox) replace(rs []record) error {
 // some of them, evenly spread.
 func (o *Outbox) digest(rs []record) event.Notice {
 	gs := make([]event.Gathered, len(rs))
-	mails := 0
+	from := rs[0].Mail.At
 	for i, r := range rs {
 		gs[i] = r.Notice.Gathered
-		mails += max(1, len(r.Mail.Replaces))
+		for _, at := range []time.Time{r.Mail.At, oldestOf(r.Notice)} {
+			if at.Before(from) {
+				from = at
+			}
+		}
 	}
 	n := event.Notice{Kind: event.Digest, Gathered: event.Merge(gs...), At: rs[0].Mail.At, Event: rs[0].Mail.Event}
 	n.ID = fmt.Sprintf("%08d-digest-%s", n.Seqs.Last(), strings.ToLower(rand.Text()[:8]))
 	zone := rs[0].Head
-	n.Notes = []string{fmt.Sprintf("%d mails could not be sent from %s on; this one stands for them.", mails,
-		zone.in(rs[len(rs)-1].Mail.At).Format("2006-01-02 15:04:05"))}
+	n.Notes = []string{fmt.Sprintf("%d mails could not be sent from %s on; this one stands for them.", stands(rs),
+		zone.in(from).Format("2006-01-02 15:04:05"))}
 	for i := range min(summaryImages, len(rs)) {
 		r := rs[i*len(rs)/min(summaryImages, len(rs))]
 		if len(r.Captions) == 0 {
@@ -164,4 +174,20 @@ func (o *Outbox) digest(rs []record) event.Notice {
 		n.Notes = append(n.Notes, "Why: "+p)
 	}
 	return n
+}
+
+// stands is how many mails a digest of rs stands for.
+func stands(rs []record) (n int) {
+	for _, r := range rs {
+		n += max(1, r.Mail.Stands)
+	}
+	return n
+}
+
+// oldestOf is when the first firing was that a notice tells of.
+func oldestOf(n event.Notice) time.Time {
+	if len(n.Firings) > 0 {
+		return n.Firings[0].At
+	}
+	return n.At
 }

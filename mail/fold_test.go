@@ -16,6 +16,7 @@ import (
 
 	"watchpost/engine/config"
 	"watchpost/engine/event"
+	"watchpost/engine/uptime"
 )
 
 // picture is a JPEG of noise, which compresses badly.
@@ -233,7 +234,9 @@ func TestDailyBudget(t *testing.T) {
 
 func TestBudgetRolls(t *testing.T) {
 	wall := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
-	hour := func(boot string, h float64) moment { return moment{boot, time.Duration(h * float64(time.Hour))} }
+	hour := func(boot string, h float64) uptime.Moment {
+		return uptime.Moment{Boot: boot, At: time.Duration(h * float64(time.Hour))}
+	}
 	var b budget
 	b.advance(hour("a", 0.5), wall)
 	b.Spent[0] = 6
@@ -241,7 +244,7 @@ func TestBudgetRolls(t *testing.T) {
 	b.Spent[0] += 4
 	for _, c := range []struct {
 		name  string
-		now   moment
+		now   uptime.Moment
 		wall  time.Time
 		n     int
 		hours float64 // until n are within 10

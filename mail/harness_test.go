@@ -90,6 +90,7 @@ func quick() timeouts {
 	t := defaultTimeouts
 	t.networkRetry = []time.Duration{50 * time.Millisecond, 200 * time.Millisecond}
 	t.slowRetry = []time.Duration{200 * time.Millisecond}
+	t.busyRetry = t.slowRetry
 	t.account = []time.Duration{time.Hour}
 	return t
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"watchpost/engine/durable"
+	"watchpost/engine/uptime"
 )
 
 // hold is a back-off that concerns every mail: the line, the server, the account.
@@ -26,10 +27,10 @@ type hold struct {
 // again must not ask a server again and again for what that has refused, or the
 // account is locked.
 type heldFile struct {
-	Kind    kind    `json:"kind"`
-	Count   int     `json:"count"`
-	Until   *moment `json:"until"`
-	Problem string  `json:"problem"`
+	Kind    kind           `json:"kind"`
+	Count   int            `json:"count"`
+	Until   *uptime.Moment `json:"until"`
+	Problem string         `json:"problem"`
 	// For which settings it holds, so that others are tried at once: derived from
 	// all of them, the password too, slowly and with salt, so that it gives none away.
 	Salt  []byte `json:"salt"`
@@ -37,6 +38,12 @@ type heldFile struct {
 }
 
 func (s spool) holdName() string { return filepath.Join(s.dir, "hold.json") }
+
+// sameAccount reports that what a server refuses under one it refuses under the other.
+func (s setup) sameAccount(o setup) bool {
+	return s.config.SMTP == o.config.SMTP && s.secrets.SMTPPassword == o.secrets.SMTPPassword &&
+		s.config.Mail.ReplyAddress == o.config.Mail.ReplyAddress
+}
 
 func (s setup) check(salt []byte) []byte {
 	const rounds = 100_000
@@ -57,7 +64,7 @@ func (o *Outbox) keepHold() {
 	lasting := h.count > 0 && (h.kind == account || h.kind == busy)
 	switch {
 	case lasting && !kept.Equal(h.until):
-		f := heldFile{Kind: h.kind, Count: h.count, Until: o.uptime.keep(h.until), Problem: h.problem, Salt: make([]byte, 16)}
+		f := heldFile{Kind: h.kind, Count: h.count, Until: o.uptime.Keep(h.until), Problem: h.problem, Salt: make([]byte, 16)}
 		rand.Read(f.Salt)
 		f.Check = set.check(f.Salt)
 		data, err := json.Marshal(f)
@@ -86,7 +93,7 @@ func (o *Outbox) resume() {
 	if err != nil || json.Unmarshal(data, &f) != nil || f.Kind != account && f.Kind != busy || f.Count < 1 {
 		return
 	}
-	left := o.uptime.left(f.Until)
+	left := o.uptime.Left(f.Until)
 	if left == 0 || subtle.ConstantTimeCompare(o.setup.check(f.Salt), f.Check) != 1 {
 		durable.Remove(o.spool.holdName())
 		return

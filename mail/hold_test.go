@@ -13,6 +13,7 @@ import (
 	"watchpost/engine/config"
 	"watchpost/engine/event"
 	"watchpost/engine/need"
+	"watchpost/engine/uptime"
 )
 
 // smallDisk is a file system of its own.
@@ -71,7 +72,7 @@ func TestPauseOutlivesARestart(t *testing.T) {
 func TestWaitIsUptime(t *testing.T) {
 	f := newFaulty(t, map[string]string{"RCPT": "450 4.2.0 later"})
 	dir := t.TempDir()
-	slow := func(t *timeouts) { t.slowRetry = []time.Duration{time.Hour} }
+	slow := func(t *timeouts) { t.slowRetry, t.busyRetry = []time.Duration{time.Hour}, []time.Duration{time.Hour} }
 	b := start(t, dir, f.settings(), config.Secrets{}, slow)
 	b.submit(alarm("alarm-1", time.Now()))
 	b.until("alarm-1", "tried", func(m event.Mail) bool { return m.Attempts > 0 })
@@ -83,16 +84,16 @@ func TestWaitIsUptime(t *testing.T) {
 	if left := time.Until(o.mails["alarm-1"].next); left < 30*time.Minute || left > 90*time.Minute || o.mails["alarm-1"].Failed != 1 {
 		t.Errorf("%v left", left)
 	}
-	u := uptime(func() moment { return moment{"this", time.Minute} })
+	u := uptime.Clock(func() uptime.Moment { return uptime.Moment{Boot: "this", At: time.Minute} })
 	for _, c := range []struct {
-		m    *moment
+		m    *uptime.Moment
 		left time.Duration
-	}{{nil, 0}, {&moment{"this", time.Hour}, 59 * time.Minute}, {&moment{"this", time.Second}, 0}, {&moment{"other", time.Hour}, 0}, {&moment{"", time.Hour}, 0}} {
-		if got := u.left(c.m); got != c.left {
+	}{{nil, 0}, {&uptime.Moment{Boot: "this", At: time.Hour}, 59 * time.Minute}, {&uptime.Moment{Boot: "this", At: time.Second}, 0}, {&uptime.Moment{Boot: "other", At: time.Hour}, 0}, {&uptime.Moment{Boot: "", At: time.Hour}, 0}} {
+		if got := u.Left(c.m); got != c.left {
 			t.Errorf("%+v: %v left, want %v", c.m, got, c.left)
 		}
 	}
-	if now := bootClock()(); now.Boot == "" || now.At <= 0 {
+	if now := uptime.Boot()(); now.Boot == "" || now.At <= 0 {
 		t.Errorf("%+v", now)
 	}
 }

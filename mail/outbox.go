@@ -5,16 +5,22 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"slices"
 	"sync"
 	"time"
 
 	"watchpost/engine/config"
 	"watchpost/engine/event"
+	"watchpost/engine/uptime"
 )
 
 // maxQueue bounds the mails that wait.
 const maxQueue = 10_000
+
+// maxImages bounds those of them that are only an event's images: their transfer
+// can wait where those are.
+const maxImages = 500
 
 // ErrFull says that the queue holds as many mails as it may.
 var ErrFull = fmt.Errorf("the mail queue is full: %d mails wait", maxQueue)
@@ -41,25 +47,27 @@ type Outbox struct {
 	spool   spool
 	options Options
 	times   timeouts
-	uptime  uptime
+	uptime  uptime.Clock
 
 	// disk is held over every change: a write, then the same change in memory.
 	// It is taken before mu, and mu is never held while the disk is written.
 	disk sync.Mutex
 
-	mu       sync.Mutex // guards all below; what is in mails is what is on the disk
-	mails    map[string]*entry
-	bytes    int64        // of the mails
-	settled  []event.Mail // in delivered/, oldest first
-	problems []string
-	full     string // why images are being left out, or mails cannot be taken; empty: there is room
-	setup    setup
-	anew     bool // it was just put in force: what is held may have a cause that is gone
-	hold     hold
-	holdKept time.Time // the hold's end as it is on the disk; zero: none is
-	budget   budget
-	now      *attempt      // nil: none
-	wake     chan struct{} // has room for one: the sender looks again
+	mu        sync.Mutex // guards all below; what is in mails is what is on the disk
+	mails     map[string]*entry
+	bytes     int64        // of the mails
+	settled   []event.Mail // in delivered/, oldest first
+	problems  []string
+	full      string // why images are being left out, or mails cannot be taken; empty: there is room
+	setup     setup
+	anew      bool // it was just put in force: what is held may have a cause that is gone
+	hold      hold
+	holdKept  time.Time // the hold's end as it is on the disk; zero: none is
+	budget    budget
+	avoid     string        // the address of the server that failed last: others are tried first
+	now       *attempt      // nil: none
+	brokenOff int           // attempts in a row, by LineBack
+	wake      chan struct{} // has room for one: the sender looks again
 }
 
 // entry is a mail in the queue.
@@ -67,8 +75,8 @@ type entry struct {
 	record
 	next    time.Time // monotonic: not before; zero: at once
 	urgent  bool      // a person waits: before all others, whatever the hold and the budget
-	line    bool      // the last attempt failed for the line
 	unsaved outcomes  // of an attempt, not on the disk yet
+	trouble string    // why not; empty: all is
 }
 
 // setup is the configuration in force.
@@ -77,6 +85,15 @@ type setup struct {
 	secrets  config.Secrets
 	zone     *time.Location
 	revision int
+	avoid    string // an address of the server to be tried last
+}
+
+// in is a moment in the configured zone.
+func (s setup) in(t time.Time) time.Time {
+	if s.zone == nil {
+		return t
+	}
+	return t.In(s.zone)
 }
 
 // Open reads the spool in dir, makes it if need be, and tidies up after a crash.
@@ -86,7 +103,7 @@ func Open(dir string, o Options) (*Outbox, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	b := &Outbox{
-		spool: spool{dir}, options: o, times: defaultTimeouts, uptime: bootClock(),
+		spool: spool{dir}, options: o, times: defaultTimeouts, uptime: uptime.Boot(),
 		mails: map[string]*entry{}, wake: make(chan struct{}, 1),
 	}
 	queued, settled, problems, err := b.spool.load()
@@ -102,8 +119,15 @@ func Open(dir string, o Options) (*Outbox, error) {
 			}
 		}
 		e := &entry{record: r}
+		if r.broken != nil {
+			text, err := b.mend(e, r.broken)
+			if err != nil {
+				return nil, fmt.Errorf("mail spool: %w", err)
+			}
+			problems = append(problems, text)
+		}
 		e.Mail.NextTry = time.Time{}
-		if left := b.uptime.left(r.Next); left > 0 {
+		if left := b.uptime.Left(r.Next); left > 0 {
 			e.next = time.Now().Add(min(left, 2*b.times.longest()))
 			e.Mail.NextTry = wall(e.next)
 		}
@@ -126,6 +150,12 @@ func (o *Outbox) Problems() []string {
 	all := slices.Clone(o.problems)
 	if o.full != "" {
 		all = append(all, o.full)
+	}
+	for _, e := range o.mails { // one speaks for all
+		if e.trouble != "" {
+			all = append(all, e.trouble)
+			break
+		}
 	}
 	return all
 }
@@ -167,9 +197,17 @@ func (o *Outbox) entry(id string) *entry {
 // started and a pause of the last run is for these very settings.
 func (o *Outbox) Configure(c config.Config, s config.Secrets, zone *time.Location) {
 	o.mu.Lock()
-	first := o.setup.revision == 0
+	first, set := o.setup.revision == 0, o.setup
+	if !first && c.SMTP == set.config.SMTP && reflect.DeepEqual(c.Mail, set.config.Mail) && s.SMTPPassword == set.secrets.SMTPPassword {
+		o.setup.config, o.setup.secrets, o.setup.zone = c, s, zone // nothing that a mail waits for: an attempt and a pause go on
+		o.mu.Unlock()
+		return
+	}
 	o.setup = setup{config: c, secrets: s, zone: zone, revision: o.setup.revision + 1}
-	o.hold, o.anew = hold{}, true
+	o.anew = true
+	if first || !set.sameAccount(o.setup) || o.hold.kind == network {
+		o.hold = hold{}
+	}
 	if first {
 		o.resume()
 	} else {
@@ -193,15 +231,21 @@ func (o *Outbox) LineBack() {
 		o.hold = hold{}
 	}
 	for _, e := range o.mails {
-		if e.line {
+		if e.Line {
 			e.next = time.Time{}
 		}
 	}
-	if o.now != nil {
-		o.now.breakOff() // it may be waiting for an answer on the old way
+	// It may be waiting for an answer on the old way. But where news comes again and
+	// again, as from another interface that flaps, an attempt gets to its end.
+	if o.now != nil && o.brokenOff < brokenOffMax {
+		o.now.breakOff()
+		o.brokenOff++
 	}
 	poke(o.wake)
 }
+
+// brokenOffMax is how often in a row news of the line may break an attempt off.
+const brokenOffMax = 3
 
 // Submit renders n and spools it; it returns when the mail is on the disk. A
 // notice whose ID is in the spool already is left alone. On a full disk its
@@ -213,6 +257,12 @@ func (o *Outbox) Submit(ctx context.Context, n event.Notice) error {
 	}
 	o.mu.Lock()
 	known, full, set := o.knows(n.ID), len(o.mails) >= maxQueue || o.bytes > spoolMax, o.setup
+	images := 0
+	for _, e := range o.mails {
+		if e.Mail.Kind == event.Images && !e.Mail.Settled() {
+			images++
+		}
+	}
 	keep := min(o.keepSingle(set), 100)
 	o.mu.Unlock()
 	if known {
@@ -224,21 +274,21 @@ func (o *Outbox) Submit(ctx context.Context, n event.Notice) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if n.Kind == event.Images && (images >= maxImages || full) {
+		return ErrFull
+	}
 	if full {
 		if _, err := o.fold(keep); err != nil {
 			return err
 		}
-		o.mu.Lock()
-		full = len(o.mails) >= maxQueue
-		o.mu.Unlock()
-		if full {
+		if o.unsettled() >= maxQueue && !o.giveUp() {
 			return ErrFull
 		}
 	}
 	if n.Kind == event.Summary {
 		n.Images = resized(n.Images[:min(summaryImages, len(n.Images))], thumbWidth, thumbQuality)
 	}
-	head, now := letterheadOf(set.config, set.zone), time.Now().Round(0)
+	head, now := letterheadOf(set.config, set.zone).of(n), time.Now().Round(0)
 	r, err := o.render(n, head, now)
 	if err != nil {
 		return err
@@ -275,6 +325,37 @@ func (o *Outbox) Submit(ctx context.Context, n event.Notice) error {
 	return nil
 }
 
+// unsettled is how many mails wait or are held.
+func (o *Outbox) unsettled() (n int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, e := range o.mails {
+		if !e.Mail.Settled() {
+			n++
+		}
+	}
+	return n
+}
+
+// giveUp drops those recipients of the oldest mail who are held where others have
+// it: one dead destination must not fill the queue in the end. It reports whether
+// there was such a mail.
+func (o *Outbox) giveUp() bool {
+	o.mu.Lock()
+	var oldest *entry
+	for _, e := range o.mails {
+		m := &e.Mail
+		if m.Count(event.Pending) == 0 && m.Count(event.RcptHeld) > 0 && m.Count(event.Delivered) > 0 && (oldest == nil || m.At.Before(oldest.Mail.At)) {
+			oldest = e
+		}
+	}
+	if oldest != nil {
+		o.problem("The queue is full of mails that a destination refused, so the oldest are given up for it; the other destinations have them. Correct or remove that destination, and drop what is held.")
+	}
+	o.mu.Unlock()
+	return oldest != nil && o.Drop(oldest.Mail.ID) == nil
+}
+
 // knows reports whether the spool has the mail. Called with mu held.
 func (o *Outbox) knows(id string) bool {
 	return o.mails[id] != nil || slices.ContainsFunc(o.settled, func(m event.Mail) bool { return m.ID == id })
@@ -307,7 +388,7 @@ func (o *Outbox) shown(e *entry) event.Mail {
 	case !e.urgent && o.affordable(m.Count(event.Pending)) > 0:
 		m.NextTry = wall(time.Now().Add(o.affordable(m.Count(event.Pending))))
 		m.Problem = fmt.Sprintf("The daily budget of %d recipients is used up. It goes on at %s; raise mail.daily_budget if the provider allows more.",
-			o.setup.config.Mail.DailyBudget, m.NextTry.Format("15:04"))
+			o.setup.config.Mail.DailyBudget, o.setup.in(m.NextTry).Format("2 Jan 15:04"))
 	case a != nil && a.id != "" && m.Problem == "" && (e.urgent || time.Since(a.began) > longAttempt):
 		m.Problem = fmt.Sprintf("It waits for mail %s, which is on its way for %d s (last step: %s). Nothing to do: its turn comes after that.",
 			a.id, int(time.Since(a.began).Seconds()), a.step)
@@ -454,7 +535,7 @@ func (o *Outbox) change(id string, edit func(*record) bool, then func(*entry)) e
 	}
 	o.mu.Lock()
 	if changed {
-		e.record, e.unsaved = next, nil
+		e.record, e.unsaved, e.trouble = next, nil, ""
 	}
 	if then != nil {
 		then(e)

@@ -55,7 +55,7 @@ func TestOneMailDoesNotStarveTheOthers(t *testing.T) {
 			}
 			b := start(t, t.TempDir(), f.settings(), config.Secrets{}, func(x *timeouts) {
 				x.networkRetry = []time.Duration{20 * time.Millisecond, 20 * time.Millisecond, time.Hour}
-				x.slowRetry = x.networkRetry
+				x.slowRetry, x.busyRetry = x.networkRetry, x.networkRetry
 			})
 			now := time.Now()
 			b.submit(alarm("good", now))
@@ -251,7 +251,7 @@ func TestRetryWhileSending(t *testing.T) {
 		})
 		return answer, judged
 	}
-	b := start(t, t.TempDir(), f.settings(), config.Secrets{}, func(x *timeouts) { x.slowRetry = []time.Duration{time.Hour} })
+	b := start(t, t.TempDir(), f.settings(), config.Secrets{}, func(x *timeouts) { x.slowRetry, x.busyRetry = []time.Duration{time.Hour}, []time.Duration{time.Hour} })
 	b.submit(alarm("alarm-1", time.Now()))
 	<-reached
 	if err := b.Retry("alarm-1"); err != nil {
@@ -294,7 +294,7 @@ func TestDropAfterUnsavedDelivery(t *testing.T) {
 		}
 		return "", false
 	}
-	b := start(t, dir, f.settings(), config.Secrets{}, func(x *timeouts) { x.slowRetry = []time.Duration{time.Hour} })
+	b := start(t, dir, f.settings(), config.Secrets{}, func(x *timeouts) { x.slowRetry, x.busyRetry = []time.Duration{time.Hour}, []time.Duration{time.Hour} })
 	b.submit(alarm("alarm-1", time.Now()))
 	b.eventually("found unwritable", func() bool { return len(b.Problems()) > 0 })
 	if err := os.Rename(queue+".away", queue); err != nil {

@@ -58,7 +58,7 @@ func (o *Outbox) resend(id, reply string) error {
 	if e == nil {
 		return nil
 	}
-	images, err := o.images(e, summaryImages)
+	images, err := o.images(e, max(summaryImages, mostImages(e.Mail.Kind)))
 	if err != nil {
 		return err
 	}

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"watchpost/engine/event"
+	"watchpost/engine/uptime"
 )
 
 const (
@@ -26,7 +28,8 @@ type record struct {
 	From     string     `json:"from"`     // envelope form: domain as A-labels
 	Envelope []string   `json:"envelope"` // of Mail.Recipients, in their order
 	UTF8     bool       `json:"smtputf8,omitempty"`
-	SHA256   string     `json:"sha256"` // of ID.eml, hexadecimal; its length is Mail.Bytes
+	Date     time.Time  `json:"date,omitzero"` // that it bears; a digest's Mail.Queued is older
+	SHA256   string     `json:"sha256"`        // of ID.eml, hexadecimal; its length is Mail.Bytes
 	// What it was rendered from, to render it again where it is too large or one
 	// of the many that become a digest. The images are in ID.eml, their moments here.
 	Head     letterhead    `json:"letterhead"`
@@ -37,13 +40,19 @@ type record struct {
 	Former *version `json:"former,omitempty"`
 	// When the next attempt is due, and how many in a row failed once the server
 	// was ready for the mail.
-	Next *moment `json:"next,omitempty"`
+	Next *uptime.Moment `json:"next,omitempty"`
 	// A server may have it: it was killed, or the connection died, between the final
 	// dot and the reply. Its bytes must stay what they are.
 	Handed bool `json:"handed,omitempty"`
 	// What the refusal of a held recipient was about.
 	Refused *refusal `json:"refused,omitempty"`
+	Line    bool     `json:"line,omitempty"` // the last attempt failed for the line
 	Failed  int      `json:"failed,omitempty"`
+	// The recipient, from 1, at whom a connection ended: it is left out until the
+	// others have the mail. 0: none.
+	Ended int `json:"ended,omitempty"`
+
+	broken error // what is wrong with ID.eml, found at the start
 }
 
 // refusal is why recipients are held: by whom, and at which step.
@@ -58,6 +67,14 @@ type version struct {
 	Bytes  int64  `json:"bytes"`
 }
 
+var errVersion = errors.New("it is of another version")
+
+// mendable reports whether a mail whose file is damaged is rendered again from its
+// state, without images: where somebody has it already, or nobody else would.
+func (r record) mendable() bool {
+	return r.Mail.Count(event.Delivered) > 0 || !strings.HasSuffix(r.Mail.ID, "-alarm") && r.Mail.FiringCount == 0
+}
+
 // parseRecord reads the state file of the mail id and refuses what this
 // program would not have written.
 func parseRecord(id string, data []byte) (record, error) {
@@ -68,7 +85,7 @@ func parseRecord(id string, data []byte) (record, error) {
 	m := &r.Mail
 	switch {
 	case r.Version != recordVersion:
-		return record{}, fmt.Errorf("version %d, this program knows %d", r.Version, recordVersion)
+		return record{}, fmt.Errorf("%w: %d, this program knows %d", errVersion, r.Version, recordVersion)
 	case m.ID != id:
 		return record{}, fmt.Errorf("it is of the mail %q", m.ID)
 	case len(m.Recipients) == 0 || len(m.Recipients) > maxRecipients || len(r.Envelope) != len(m.Recipients):

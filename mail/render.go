@@ -25,12 +25,15 @@ func (o *Outbox) render(n event.Notice, head letterhead, date time.Time) (render
 		return rendered{}, err
 	}
 	r := record{
-		Version: recordVersion, Envelope: l.envelope, Notice: n,
+		Version: recordVersion, Envelope: l.envelope, Date: date, Notice: n,
 		Mail: event.Mail{ID: n.ID, Kind: n.Kind, Event: n.Event, MessageID: l.messageID,
 			At: n.At, Queued: date, Firings: n.Seqs, FiringCount: n.Count(), Trigger: triggerNames(n)},
 	}
 	if n.Count() == 0 {
 		r.Mail.Trigger = ""
+	}
+	if n.Kind == event.Images {
+		r.Mail.Trigger = plainText(n.Title)
 	}
 	r.Head = head
 	r.take(l)
@@ -60,7 +63,7 @@ func hashOf(b []byte) string {
 // where it is as small as it gets. Called with disk held, and only where no server
 // can have the mail.
 func (o *Outbox) smaller(e *entry, limit int64, why string) (ok bool, err error) {
-	images, err := o.images(e, summaryImages)
+	images, err := o.images(e, max(summaryImages, mostImages(e.Mail.Kind)))
 	if err != nil || len(images) == 0 {
 		return false, err
 	}
@@ -90,7 +93,11 @@ func (o *Outbox) rewrite(e *entry, head letterhead, images []event.Image, note s
 	n := r.Notice
 	n.Images = images
 	head.Destinations = r.Head.Destinations
-	l, err := compose(n, form{letterhead: head, version: o.options.Version, date: r.Mail.Queued, messageID: r.Mail.MessageID, note: note})
+	date := r.Date
+	if date.IsZero() {
+		date = r.Mail.Queued
+	}
+	l, err := compose(n, form{letterhead: head, version: o.options.Version, date: date, messageID: r.Mail.MessageID, note: note})
 	if err != nil {
 		return err
 	}
@@ -206,7 +213,7 @@ func (o *Outbox) thin() bool {
 	var oldest *entry
 	for _, e := range o.mails {
 		busy := o.now != nil && o.now.id == e.Mail.ID || e.Handed
-		if !busy && len(e.Captions) > 0 && e.Mail.Count(event.Pending) > 0 && (oldest == nil || e.Mail.At.Before(oldest.Mail.At)) {
+		if !busy && len(e.Captions) > 0 && !e.Mail.Settled() && (oldest == nil || e.Mail.At.Before(oldest.Mail.At)) {
 			oldest = e
 		}
 	}

@@ -2,7 +2,6 @@ package mail
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"io"
 	"net"
@@ -10,59 +9,21 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"unicode"
-	"unicode/utf8"
+
+	"watchpost/engine/foreign"
 )
 
 // replyText bounds a reply that is kept, in characters.
-const replyText = 400
+const replyText = foreign.Longest
 
-// oneLine replaces what cannot stand in one line of text: controls of ASCII and
-// Latin-1, line and paragraph separators, what is not UTF-8.
-func oneLine(s string) string {
-	return strings.Map(func(r rune) rune {
-		if isControl(r) {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(s, "\ufffd"))
-}
-
-func isControl(r rune) bool {
-	return unicode.IsControl(r) || r == '\u2028' || r == '\u2029'
-}
-
-// plainText is oneLine with single spaces, none at the ends.
-func plainText(s string) string { return strings.Join(strings.Fields(oneLine(s)), " ") }
-
-// sanitise makes foreign words harmless for a terminal, a log and JSON: one
-// line of valid UTF-8, no controls, no invisible or bidirectional format
-// characters, at most replyText characters.
-func sanitise(s string) string {
-	s = plainText(strings.Map(func(r rune) rune {
-		if unicode.Is(unicode.Cf, r) {
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(s, "\ufffd")))
-	if utf8.RuneCountInString(s) > replyText {
-		s = string([]rune(s)[:replyText-1]) + "…"
-	}
-	return s
-}
-
-// scrub takes secrets and their base64, padded or not, out of a text, should a
-// server echo them.
-func scrub(text string, secrets ...string) string {
-	for _, s := range secrets {
-		if len(s) < 4 {
-			continue // would mangle every reply, and says nothing
-		}
-		text = strings.ReplaceAll(text, s, "****")
-		text = strings.ReplaceAll(text, base64.RawStdEncoding.EncodeToString([]byte(s)), "****")
-	}
-	return text
-}
+// What makes foreign words harmless.
+var (
+	oneLine   = foreign.OneLine
+	isControl = foreign.IsControl
+	plainText = foreign.Plain
+	sanitise  = foreign.Sanitise
+	scrub     = foreign.Scrub
+)
 
 // kind says whose trouble a fault is, and so what waits.
 type kind int
@@ -84,6 +45,7 @@ type fault struct {
 	code   int    // SMTP reply code; 0: no reply
 	text   string // the server's or the system's words, sanitised
 	err    error
+	rcpt   int // of a recipient at whom the connection ended: its index in the transaction, from 1
 }
 
 func (f *fault) Error() string {

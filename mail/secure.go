@@ -1,14 +1,10 @@
 package mail
 
 import (
-	"crypto/sha256"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -16,6 +12,7 @@ import (
 	"github.com/wneessen/go-mail/smtp"
 
 	"watchpost/engine/config"
+	"watchpost/engine/trust"
 )
 
 // security is how the connection is protected.
@@ -30,6 +27,7 @@ const (
 
 // The words for what cannot be made safe or does not fit together; explain knows them.
 var (
+	errGreeted      = errors.New("after its greeting")
 	errSpeaksTLS    = errors.New("the server says nothing in clear and answers to TLS")
 	errClientCert   = errors.New("the server asked for a client certificate, and there is none")
 	errUnasked      = errors.New("the server answered what it was not asked")
@@ -38,8 +36,6 @@ var (
 	errPlainAuth    = errors.New("a password would travel in clear")
 	errNoAuth       = errors.New("the server does not offer AUTH")
 	errNoMechanism  = errors.New("the server offers none of the ways to authenticate that may be used")
-	errWrongPin     = errors.New("the server's public key is not the pinned one")
-	errBadCAFile    = errors.New("the CA file holds no certificate")
 	errNoSMTPUTF8   = errors.New("the server does not offer SMTPUTF8")
 	errUnknownWord  = errors.New("not a word this version knows")
 	errDamagedSpool = errors.New("the mail's file in the spool does not have the bytes that were written")
@@ -66,39 +62,9 @@ func protection(c config.SMTP) (security, error) {
 	return opportunistic, nil
 }
 
-// tlsConfig verifies the server against its pinned public key, or else its name
-// and the authorities of a CA file, or else its name and the system's: only these
-// can go unverified.
+// tlsConfig is trust.Config for the settings c.
 func tlsConfig(c config.SMTP, host string, verify bool) (*tls.Config, error) {
-	name, _, _ := strings.Cut(host, "%") // a zone is no part of a name
-	conf := &tls.Config{ServerName: name, MinVersion: tls.VersionTLS12}
-	switch {
-	case c.Pin != "":
-		want, err := base64.StdEncoding.DecodeString(c.Pin)
-		if err != nil || len(want) != sha256.Size {
-			return nil, fmt.Errorf("pin: %w", errUnknownWord)
-		}
-		conf.InsecureSkipVerify = true // the pin takes the place of the chain
-		conf.VerifyConnection = func(cs tls.ConnectionState) error {
-			if got := pinOf(cs.PeerCertificates[0]); got != base64.StdEncoding.EncodeToString(want) {
-				return &tls.CertificateVerificationError{UnverifiedCertificates: cs.PeerCertificates,
-					Err: fmt.Errorf("%w: it is %s", errWrongPin, got)}
-			}
-			return nil
-		}
-	case c.CAFile != "":
-		pem, err := os.ReadFile(c.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("%w: %w", errBadCAFile, err)
-		}
-		conf.RootCAs = x509.NewCertPool()
-		if !conf.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, errBadCAFile
-		}
-	case !verify:
-		conf.InsecureSkipVerify = true
-	}
-	return conf, nil
+	return trust.Config(c.Pin, c.CAFile, host, verify)
 }
 
 // secretsOf is what a server must not bring into a step by its echo: the password
@@ -145,16 +111,10 @@ func describeTLS(cs tls.ConnectionState) string {
 	text := tls.VersionName(cs.Version) + ", " + tls.CipherSuiteName(cs.CipherSuite)
 	if len(cs.PeerCertificates) > 0 {
 		leaf := cs.PeerCertificates[0]
-		text += fmt.Sprintf(", pin %s, for %s, by %s, until %s", pinOf(leaf), strings.Join(names(leaf.DNSNames, leaf.IPAddresses), " "),
+		text += fmt.Sprintf(", pin %s, for %s, by %s, until %s", trust.Pin(leaf), strings.Join(names(leaf.DNSNames, leaf.IPAddresses), " "),
 			leaf.Issuer.CommonName, leaf.NotAfter.Format(time.DateOnly))
 	}
 	return text
-}
-
-// pinOf is the SHA-256 of a certificate's public key, as smtp.pin has it (RFC 7469 §2.4).
-func pinOf(c *x509.Certificate) string {
-	sum := sha256.Sum256(c.RawSubjectPublicKeyInfo)
-	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
 func names(dns []string, ips []net.IP) []string {

@@ -38,6 +38,7 @@ type session struct {
 
 	release func() bool // lets go of the context
 	mails   int         // handed over so far
+	dotted  bool        // the final dot of the last one was, or may have been, sent
 }
 
 // open connects, protects and authenticates. A fault's step was reported already.
@@ -63,7 +64,7 @@ func (s *session) open(set setup, ehlo string) (_ *session, f *fault) {
 		s.asked = true // many ask and go on without; some do not
 		return new(tls.Certificate), nil
 	}
-	if s.line, f = dial(s.ctx, c, s.times, s.thorough, s.report); f != nil {
+	if s.line, f = dial(s.ctx, c, set.avoid, s.times, s.thorough, s.report); f != nil {
 		return nil, f
 	}
 	s.obey()
@@ -124,7 +125,7 @@ func (s *session) greet(sec security, conf *tls.Config, host, ehlo string) *faul
 	l.phase(s.times.greeting)
 	var err error
 	if s.client, err = smtp.NewClient(conn, host); err != nil {
-		if s.thorough && sec != implicitTLS && s.speaksTLS(err, target) {
+		if wondering := s.thorough || s.times.greeting == s.times.firstGreeting; wondering && sec != implicitTLS && s.speaksTLS(err, target) {
 			err = errSpeaksTLS
 		}
 		return s.refused("ehlo", target, err, began) // a 5xx greeting refuses the client, not a mail
@@ -137,7 +138,7 @@ func (s *session) greet(sec security, conf *tls.Config, host, ehlo string) *faul
 		err = s.whole(s.client.Hello(name))
 	}
 	if err != nil {
-		return s.refused("ehlo", target, err, began)
+		return s.refused("ehlo", target, fmt.Errorf("%w: %w", errGreeted, err), began)
 	}
 	wanted := ""
 	if sec == startTLS || sec == opportunistic {
@@ -238,6 +239,7 @@ func (s *session) data(r io.Reader, hash string, sent func(n int64)) (reply stri
 		s.report(failed(f, began))
 		return f
 	}
+	s.dotted = false
 	s.line.phase(s.times.data)
 	err := s.unasked()
 	if err != nil {
@@ -283,9 +285,13 @@ func (s *session) data(r io.Reader, hash string, sent func(n int64)) (reply stri
 		return "", broken(network, context.Cause(s.ctx))
 	}
 	s.release = context.AfterFunc(s.ctx, func() { s.line.SetDeadline(time.Now().Add(s.times.stop)) })
+	s.dotted = true
 	err = s.whole(w.Close())
 	s.release()
 	s.obey()
+	if yes := (*textproto.Error)(nil); errors.As(err, &yes) && yes.Code/100 == 2 { // RFC 5321 §4.2: the first digit counts
+		reply, err = sanitise(scrub(yes.Msg, s.secrets...)), nil
+	}
 	if err != nil {
 		return "", broken(network, err)
 	}

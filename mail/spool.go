@@ -42,6 +42,9 @@ func (s spool) delivered(name string) string { return filepath.Join(s.dir, "deli
 
 // add makes a mail accepted: when it returns nil, both files are on the disk.
 func (s spool) add(r record, eml []byte) error {
+	if _, err := s.read(r.Mail.ID); errors.Is(err, errVersion) {
+		return fmt.Errorf("its name is taken in the spool by a mail of another version of this program")
+	}
 	if err := s.write(r.Mail.ID, eml); err != nil {
 		return err
 	}
@@ -181,14 +184,20 @@ func (s spool) load() (queued []record, settled []event.Mail, problems []string,
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("mail spool: %w", err)
 	}
-	replaced, damaged := map[string]bool{}, map[string]error{}
+	replaced, damaged, others := map[string]bool{}, map[string]error{}, 0
 	for _, f := range files {
 		id, isState := strings.CutSuffix(f.Name(), ".json")
 		if !isState {
 			continue
 		}
 		r, err := s.read(id)
-		if err != nil {
+		switch {
+		case errors.Is(err, errVersion):
+			others++
+			continue
+		case err != nil && r.Mail.ID != "" && r.mendable():
+			r.broken = err
+		case err != nil:
 			damaged[id] = err
 			continue
 		}
@@ -196,6 +205,9 @@ func (s spool) load() (queued []record, settled []event.Mail, problems []string,
 		for _, of := range r.Mail.Replaces {
 			replaced[of] = true
 		}
+	}
+	if others > 0 {
+		problems = append(problems, fmt.Sprintf("%d mails in the spool are of another version of this program and wait untouched: install that version to send them.", others))
 	}
 	for id, why := range damaged {
 		if replaced[id] { // half removed
@@ -235,7 +247,8 @@ func (s spool) load() (queued []record, settled []event.Mail, problems []string,
 
 // read reads one mail's state and looks whether its file is there, with its
 // length. Whether it has its hash is seen when it is sent, since a start with
-// thousands of mails should not take minutes.
+// thousands of mails should not take minutes. With an error, a record that has an
+// ID is what its state says.
 func (s spool) read(id string) (record, error) {
 	if !validID(id) {
 		return record{}, errors.New("its name is none of ours")
@@ -255,26 +268,19 @@ func (s spool) read(id string) (record, error) {
 		}
 		r.Former = nil
 	}
+	if r.Mail.Settled() {
+		return r, nil // nobody is to get it any more
+	}
 	st, err := os.Stat(s.queue(id + ".eml"))
-	if err != nil {
-		return record{}, err
+	if err == nil && st.Size() != r.Mail.Bytes {
+		err = fmt.Errorf("%d bytes of the %d written", st.Size(), r.Mail.Bytes)
 	}
-	if st.Size() != r.Mail.Bytes {
-		return record{}, fmt.Errorf("%d bytes of the %d written", st.Size(), r.Mail.Bytes)
-	}
-	return r, nil
+	return r, err
 }
 
 // quarantine sets a damaged mail's files aside and returns the sentence that says so.
 func (s spool) quarantine(id string, why error) (string, error) {
-	base := filepath.Join(s.dir, "quarantine", id)
-	to := base
-	for i := 2; ; i++ { // an earlier one of the same name stays
-		if _, err := os.Lstat(to + ".json"); errors.Is(err, os.ErrNotExist) {
-			break
-		}
-		to = fmt.Sprintf("%s.%d", base, i)
-	}
+	to := s.aside(id)
 	err := durable.Move(s.queue(id+".eml"), to+".eml")
 	if err == nil || errors.Is(err, os.ErrNotExist) {
 		err = durable.Rename(s.queue(id+".json"), to+".json")
@@ -284,6 +290,20 @@ func (s spool) quarantine(id string, why error) (string, error) {
 	}
 	s.boundQuarantine()
 	return fmt.Sprintf("The mail %s in the spool was damaged: %s. It was set aside as %s.json and .eml, and what it told of is mailed anew; check the disk.", id, sanitise(why.Error()), to), nil
+}
+
+// aside is the name for a mail in quarantine; an earlier one of the same name stays.
+func (s spool) aside(id string) string {
+	base := filepath.Join(s.dir, "quarantine", id)
+	to := base
+	for i := 2; ; i++ {
+		_, jerr := os.Lstat(to + ".json")
+		_, merr := os.Lstat(to + ".eml")
+		if errors.Is(jerr, os.ErrNotExist) && errors.Is(merr, os.ErrNotExist) {
+			return to
+		}
+		to = fmt.Sprintf("%s.%d", base, i)
+	}
 }
 
 // boundQuarantine keeps the newest mails there.
@@ -298,9 +318,14 @@ func (s spool) boundQuarantine() {
 		return st.ModTime()
 	}
 	slices.SortFunc(files, func(a, b os.DirEntry) int { return age(a).Compare(age(b)) })
-	for len(files) > 2*keepDamaged {
-		durable.Remove(filepath.Join(dir, files[0].Name()))
-		files = files[1:]
+	var names []string // of mails, the newest last
+	for _, f := range files {
+		name := strings.TrimSuffix(strings.TrimSuffix(f.Name(), ".json"), ".eml")
+		names = append(slices.DeleteFunc(names, func(n string) bool { return n == name }), name)
+	}
+	for ; len(names) > keepDamaged; names = names[1:] {
+		durable.Remove(filepath.Join(dir, names[0]+".json"))
+		durable.Remove(filepath.Join(dir, names[0]+".eml"))
 	}
 }
 

@@ -95,6 +95,7 @@ func (s *session) begin(from string, to []string, utf8 bool, size int64) (faults
 			continue
 		}
 		if faults[i] = say("rcpt", a, "RCPT TO:<"+a+">\r\n", 25, "the recipient is accepted"); faults[i] != nil && faults[i].fatal() {
+			faults[i].rcpt = i + 1
 			return unjudged(i, faults[i])
 		}
 	}

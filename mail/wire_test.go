@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"watchpost/engine/event"
+	"watchpost/engine/trust"
 )
 
 // writes counts what goes out at a time.
@@ -238,7 +239,7 @@ func TestPin(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return pinOf(c)
+		return trust.Pin(c)
 	}
 	for _, implicit := range []bool{false, true} {
 		for name, c := range map[string]struct {

@@ -65,6 +65,10 @@ func describe(n event.Notice, f form, images []event.Image) page {
 			add("Last", longTime(n.Firings[len(n.Firings)-1].At.In(loc)))
 		}
 		p.times = listTimes(n, loc)
+	case event.Images:
+		p.headline = fmt.Sprintf("%s: images of trigger %s.", site, plainText(n.Title))
+		add("Trigger", plainText(n.Title))
+		add("Time", longTime(n.At))
 	case event.Test:
 		p.headline = site + ": this is a test mail. No trigger fired."
 		add("Time", longTime(n.At))
@@ -118,7 +122,7 @@ func level(f event.Firing) string {
 
 // offset says how far an image is from its alarm's trigger.
 func offset(d time.Duration, kind event.NoticeKind) string {
-	if kind != event.Alarm {
+	if kind != event.Alarm && kind != event.Images {
 		return ""
 	}
 	switch s := d.Seconds(); {

@@ -77,6 +77,7 @@ func (o *Outbox) serve(ctx context.Context, id string) {
 	t := o.times
 	o.mu.Lock()
 	set := o.setup
+	set.avoid = o.avoid
 	if e := o.mails[id]; e != nil {
 		a.urgent = e.urgent
 	}
@@ -95,9 +96,13 @@ func (o *Outbox) serve(ctx context.Context, id string) {
 	o.mu.Lock()
 	a.cancel = nil // from here on the others wait for the mail under way
 	brokenOff := opening.Err() != nil
+	if !brokenOff {
+		o.brokenOff = 0
+	}
 	o.mu.Unlock()
 	if f != nil {
 		if !brokenOff {
+			o.shun(f.target)
 			o.postpone(id, set.revision, f)
 		}
 		return
@@ -106,13 +111,18 @@ func (o *Outbox) serve(ctx context.Context, id string) {
 	if brokenOff {
 		return
 	}
-	if !a.urgent && !o.isTest(id) {
-		o.foldBacklog(set)
-	}
+	folded := false
 	for {
+		if !folded && !o.awaited(id) { // a person waits for that one; for those behind it nobody does
+			folded = true
+			o.foldBacklog(set)
+		}
 		s.report = o.step(a, id)
-		f := o.deliver(ctx, a, s, id, set.revision)
+		f := o.deliver(ctx, a, s, id, set)
 		if ctx.Err() != nil || f != nil && f.fatal() {
+			if f != nil && f.kind != local && s.mails == 0 {
+				o.shun(s.line.RemoteAddr().String())
+			}
 			return
 		}
 		if f != nil && !s.reset() { // an open transaction
@@ -131,6 +141,14 @@ func (o *Outbox) serve(ctx context.Context, id string) {
 	s.quit()
 }
 
+// shun has the server's other addresses tried first next time: target is where
+// an attempt ended.
+func (o *Outbox) shun(target string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.avoid = target
+}
+
 // isTest reports whether a mail is a test, which shows every step: it gets a
 // connection of its own.
 func (o *Outbox) isTest(id string) bool {
@@ -138,6 +156,14 @@ func (o *Outbox) isTest(id string) bool {
 	defer o.mu.Unlock()
 	e := o.mails[id]
 	return e != nil && e.Mail.Kind == event.Test
+}
+
+// awaited reports whether a person waits for a mail.
+func (o *Outbox) awaited(id string) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	e := o.mails[id]
+	return e != nil && e.urgent
 }
 
 // step reports the steps of a mail.

@@ -124,8 +124,8 @@ func (a *app) update(msg tea.Msg) tea.Cmd {
 		if a.qu != nil || a.helping {
 			return nil
 		}
-		if a.at == mailAt {
-			return a.mailPage().paste(a, m.Content)
+		if e := a.editor(); e != nil {
+			return e.paste(a, m.Content)
 		}
 		a.say = "There is no field here to paste into: 2 opens the Mail page, Tab enters a field."
 	case notTextMsg:
@@ -150,7 +150,9 @@ func (a *app) update(msg tea.Msg) tea.Cmd {
 	case queueMsg, queueDoneMsg:
 		return a.pages[queueAt].(*queuePage).done(a, m)
 	case storedMsg:
-		a.pages[eventsAt].(*eventsPage).done(m)
+		return a.eventsPage().done(a, m)
+	case eventMailsMsg:
+		a.eventsPage().mailed(m)
 	case addedMsg:
 		if m.err != nil {
 			a.say = "No trigger was added: " + because(m.err)
@@ -160,9 +162,17 @@ func (a *app) update(msg tea.Msg) tea.Cmd {
 		a.kept = true
 		a.say = "The trigger motion watches the whole picture from now on."
 		return cmd
+	case privacyMsg:
+		a.privacySwitched(m)
 	case firedMsg:
 		a.say = firedText(m)
-	case appliedMsg, revertedMsg, testMsg, stepMsg, diagnosedMsg:
+	case listedMsg:
+		return a.triggersPage().relisted(a, m)
+	case keptMsg, removedMsg:
+		return a.counted(m)
+	case appliedMsg:
+		return a.applied(m)
+	case revertedMsg, testMsg, stepMsg, diagnosedMsg:
 		return a.mailPage().done(a, m)
 	}
 	return nil
@@ -254,7 +264,7 @@ func (a *app) happened(events []event.Event) tea.Cmd {
 		}
 	}
 	if fired && a.at == eventsAt {
-		cmds = append(cmds, a.stored())
+		cmds = append(cmds, a.eventsPage().refresh(a))
 	}
 	return tea.Batch(append(cmds, a.next(a.changes))...)
 }
@@ -265,6 +275,7 @@ func (a *app) mailed(m event.Mail) {
 	a.history.mail(m)
 	a.mailPage().mailed(a, m)
 	a.pages[queueAt].(*queuePage).changed(m)
+	a.eventsPage().changed(m)
 	if m.Damaged && a.say == "" {
 		a.say = "The mail " + clean(m.ID) + " was found damaged on the disk and set aside"
 		if m.FiringCount > 0 {
@@ -316,10 +327,12 @@ func (a *app) configured(m configMsg) tea.Cmd {
 
 // take starts a new draft from settings.
 func (a *app) take(s config.Settings) {
+	a.triggersPage().follow(a, a.draft, s)
 	a.settings, a.draft = s, config.NewDraft(s)
 	p := a.mailPage()
 	p.undo, p.conflicts = nil, nil
 	p.reload(a)
+	a.triggersPage().reload(a)
 }
 
 // unsaved counts the fields that were changed.
@@ -332,7 +345,9 @@ func (a *app) unsaved() int {
 
 // open brings a page to the front.
 func (a *app) open(at int) tea.Cmd {
-	a.mailPage().leave(a)
+	if e := a.editor(); e != nil {
+		e.leave(a)
+	}
 	a.at, a.helping = at, false
 	return a.pages[at].opened(a)
 }
@@ -377,8 +392,8 @@ func (a *app) act(k tea.KeyPressMsg) tea.Cmd {
 		}
 	}
 	a.say = ""
-	if m := a.mailPage(); a.at == mailAt && m.focused() {
-		if cmd, ok := m.fieldKey(a, k); ok {
+	if e := a.focusedEditor(); e != nil {
+		if cmd, ok := e.fieldKey(a, k); ok {
 			return cmd
 		}
 	}
@@ -390,14 +405,16 @@ func (a *app) act(k tea.KeyPressMsg) tea.Cmd {
 		a.helping, a.helpTop = true, 0
 	case key.Matches(k, keys.Quit):
 		a.quit()
+	case key.Matches(k, keys.Privacy):
+		return a.switchPrivacy()
 	case key.Matches(k, keys.Test):
 		return a.onMail(a.mailPage().test)
 	case key.Matches(k, keys.Diagnose):
 		return a.onMail(a.mailPage().diagnose)
 	case key.Matches(k, keys.Save):
-		return a.onMail(a.mailPage().save)
+		return a.saveItems()
 	case key.Matches(k, keys.Undo):
-		return a.onMail(a.mailPage().takeBack)
+		return a.takeBack()
 	default:
 		cmd, ok := a.pages[a.at].key(a, k)
 		if !ok && a.say == "" {
@@ -412,6 +429,9 @@ func (a *app) act(k tea.KeyPressMsg) tea.Cmd {
 func notAKey(k tea.KeyPressMsg) string {
 	if k.Text == "" || k.Text == " " {
 		return ""
+	}
+	if k.Text == "p" {
+		return "Privacy mode is switched with P, a capital, so that it is not by accident."
 	}
 	return "'" + clean(k.Text) + "' does nothing on this page; ? shows the keys."
 }
@@ -450,7 +470,7 @@ func (a *app) quit() {
 		a.qu.text = plural(n, "unsaved change") + " will be lost. " + text
 		a.qu.options = []option{
 			{"y", yes, leave},
-			{"w", "save first", func() tea.Cmd { return a.onMail(a.mailPage().save) }},
+			{"w", "save first", func() tea.Cmd { return a.saveItems() }},
 			{"n", no, nil},
 		}
 	}

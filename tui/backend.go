@@ -26,7 +26,10 @@ type Backend interface {
 	Queue(ctx context.Context) ([]event.Mail, error)
 	Retry(ctx context.Context, id string) error
 	Drop(ctx context.Context, id string) error
-	Events(ctx context.Context, n int) ([]event.Stored, error)
+	Events(ctx context.Context, f event.Filter) ([]event.Stored, error)
+	Kept(ctx context.Context, trigger string) (event.Kept, error)
+	RemoveEvents(ctx context.Context, f event.Filter) (int, error)
+	Privacy(ctx context.Context, on bool) error
 }
 
 // How long a call may take before the screen says that it failed, and how long
@@ -36,7 +39,6 @@ const (
 	diagnoseTime = 5 * time.Minute
 	retryTime    = 5 * time.Minute // of all that is held
 	rewatchAfter = 2 * time.Second
-	storedEvents = 200 // asked for by the Events page
 )
 
 // What the commands below report to Update.
@@ -97,10 +99,6 @@ type (
 	queueDoneMsg struct { // Retry or Drop
 		did string // a sentence
 		err error
-	}
-	storedMsg struct {
-		events []event.Stored
-		err    error
 	}
 )
 
@@ -266,12 +264,5 @@ func (c calls) retryAll(ids []string) tea.Cmd {
 func (c calls) drop(id string) tea.Cmd {
 	return c.within(callTime, func(ctx context.Context) tea.Msg {
 		return queueDoneMsg{"The mail was dropped.", c.b.Drop(ctx, id)}
-	})
-}
-
-func (c calls) stored() tea.Cmd {
-	return c.within(callTime, func(ctx context.Context) tea.Msg {
-		e, err := c.b.Events(ctx, storedEvents)
-		return storedMsg{e, err}
 	})
 }

@@ -18,6 +18,8 @@ func (a *app) rebase(s config.Settings) {
 	p := a.mailPage()
 	before, now := config.NewDraft(a.settings), config.NewDraft(s)
 	news := changedElsewhere(a.settings, s)
+	was := a.settings.Config
+	a.triggersPage().follow(a, a.draft, s)
 	a.settings = s
 	a.draft.Rebase(s)
 	var names []string
@@ -37,8 +39,10 @@ func (a *app) rebase(s config.Settings) {
 		p.undo = append(p.undo, undoStep{key: k, held: heldIn(now, k)})
 		names = append(names, label(k))
 	}
+	names = append(names, a.rebaseItems(before, now, was)...)
 	changed := p.changed
 	p.reload(a)
+	a.triggersPage().reload(a)
 	if p.focused() && p.conflicts[p.focusedKey()] {
 		p.changed = changed // what is typed on is the same step
 	}
@@ -100,6 +104,8 @@ func changedElsewhere(from, to config.Settings) string {
 		}
 	}
 	switch {
+	case len(keys) == 0 && itemsChanged(from, to, before, now) != "":
+		return itemsChanged(from, to, before, now)
 	case len(keys) == 0:
 		return "The configuration was changed elsewhere, in fields that are not on this page."
 	case len(keys) > 3:

@@ -1,7 +1,10 @@
 package tui
 
 import (
+	"context"
 	"fmt"
+	"path"
+	"slices"
 	"strings"
 
 	"charm.land/bubbles/v2/key"
@@ -10,81 +13,258 @@ import (
 	"watchpost/engine/event"
 )
 
-// eventsPage lists the stored events, newest first.
+// eventsPage lists the stored events, newest first, a page of them at a time: a
+// store may have a million, and no more than one page is ever here.
 type eventsPage struct {
 	list
+	filter eventFilter
+	before []string // where each page behind the first begins: only events older than that
+	asked  event.Filter
 	events []event.Stored
+	more   bool // there are older ones
 	known  bool
 	why    string
 	rows   int
+	open   *eventView // over the list
+	last   bool       // the page that is asked for is entered at its end
 }
 
-func (p *eventsPage) opened(a *app) tea.Cmd { return a.stored() }
+// storedPage is how many events are a page.
+const storedPage = 100
 
-func (p *eventsPage) done(m storedMsg) {
+// storedMsg is a page of events, and one more where there is one.
+type storedMsg struct {
+	filter event.Filter
+	events []event.Stored
+	err    error
+}
+
+func (c calls) stored(f event.Filter) tea.Cmd {
+	return c.within(callTime, func(ctx context.Context) tea.Msg {
+		e, err := c.b.Events(ctx, f)
+		return storedMsg{f, e, err}
+	})
+}
+
+func (a *app) eventsPage() *eventsPage { return a.pages[eventsAt].(*eventsPage) }
+
+func (p *eventsPage) opened(a *app) tea.Cmd { return p.refresh(a) }
+
+// refresh asks for the page that is shown anew.
+func (p *eventsPage) refresh(a *app) tea.Cmd {
+	p.asked = p.filter.filter(a.clock())
+	if n := len(p.before); n > 0 {
+		p.asked.Before = p.before[n-1]
+	}
+	f := p.asked
+	f.N = storedPage + 1
+	return a.stored(f)
+}
+
+func (p *eventsPage) done(a *app, m storedMsg) tea.Cmd {
+	if m.filter.N = 0; m.filter != p.asked {
+		return nil // of a page that was left meanwhile
+	}
 	p.why = ""
 	if m.err != nil {
 		p.why = "The events could not be read: " + because(m.err)
-		return
+		return nil
 	}
-	p.events, p.known = m.events, true
+	if len(m.events) == 0 && len(p.before) > 0 { // all of the page are gone
+		p.before = p.before[:len(p.before)-1]
+		return p.refresh(a)
+	}
+	was := ""
+	if p.sel < len(p.events) && p.known {
+		was = p.events[p.sel].ID
+	}
+	p.more = len(m.events) > storedPage
+	p.events, p.known = m.events[:min(len(m.events), storedPage)], true
+	if i := slices.IndexFunc(p.events, func(e event.Stored) bool { return e.ID == was }); i >= 0 {
+		p.sel = i // the same event, wherever it is now
+	} else if p.last {
+		p.sel = len(p.events) - 1
+	}
+	p.last = false
+	if p.open != nil {
+		if i := slices.IndexFunc(p.events, func(e event.Stored) bool { return e.ID == p.open.event.ID }); i >= 0 {
+			p.open.event = p.events[i]
+		}
+	}
+	return nil
+}
+
+// turn goes to the next older page, or back.
+func (p *eventsPage) turn(a *app, older bool) tea.Cmd {
+	if older {
+		p.before = append(p.before, p.events[len(p.events)-1].ID)
+	} else {
+		p.before = p.before[:len(p.before)-1]
+	}
+	p.sel, p.top, p.last = 0, 0, !older
+	p.events, p.known = nil, false
+	return p.refresh(a)
+}
+
+func (p *eventsPage) selected() (event.Stored, bool) {
+	if p.sel < 0 || p.sel >= len(p.events) {
+		return event.Stored{}, false
+	}
+	return p.events[p.sel], true
 }
 
 func (p *eventsPage) key(a *app, k tea.KeyPressMsg) (tea.Cmd, bool) {
+	if p.open != nil {
+		if cmd, ok := p.viewKey(a, k); ok {
+			return cmd, true
+		}
+	}
+	n := len(p.events)
+	e, ok := p.selected()
 	switch {
-	case p.list.key(k, len(p.events), p.rows):
-	case key.Matches(k, keys.Enter) && p.sel < len(p.events):
-		a.say = "Its images: watchpost events export " + clean(p.events[p.sel].ID)
+	case key.Matches(k, keys.Down, keys.PageDown) && n > 0 && p.sel == n-1 && p.more:
+		return p.turn(a, true), true
+	case key.Matches(k, keys.Up, keys.PageUp) && n > 0 && p.sel == 0 && len(p.before) > 0:
+		return p.turn(a, false), true
+	case key.Matches(k, keys.First) && len(p.before) > 0:
+		p.before = p.before[:1]
+		cmd := p.turn(a, false)
+		p.last = false
+		return cmd, true
+	case p.list.key(k, n, p.rows):
+	case key.Matches(k, keys.Filter):
+		p.filter.edit(a)
+	case key.Matches(k, keys.Leave) && p.filter.set():
+		p.filter = eventFilter{}
+		return p.filtered(a), true
+	case !ok:
+		return nil, noField(a, k)
+	case key.Matches(k, keys.Enter):
+		p.open = &eventView{event: e}
+		return a.eventMails(e), true
+	case key.Matches(k, keys.Export):
+		a.say = exportText(e)
+	case key.Matches(k, keys.Remove):
+		p.askRemove(a, e)
+	case key.Matches(k, keys.RemoveAll):
+		return p.askRemoveAll(a), true
 	default:
 		return nil, noField(a, k)
 	}
 	return nil, true
 }
 
-func (p *eventsPage) bindings(*app) []key.Binding {
-	return []key.Binding{bind("up/down", "choose"), bind("enter", "its images"), keys.Test, keys.Quit}
+// filtered begins anew at the newest event.
+func (p *eventsPage) filtered(a *app) tea.Cmd {
+	p.before, p.events, p.known, p.sel, p.top, p.last = nil, nil, false, 0, 0, false
+	return p.refresh(a)
 }
 
-func (p *eventsPage) hint(*app) string {
-	if p.why != "" {
-		return p.why
+func exportText(e event.Stored) string {
+	return "On the box or over SSH: watchpost events export " + clean(e.ID)
+}
+
+func (p *eventsPage) bindings(*app) []key.Binding {
+	switch {
+	case p.filter.editing():
+		return p.filter.bindings()
+	case p.open != nil:
+		return []key.Binding{bind("up/down", "more"), keys.Export, keys.Remove, bind("esc", "back to the list", "esc"), keys.Quit}
+	case len(p.events) == 0:
+		return []key.Binding{keys.Filter, keys.Quit}
 	}
-	return later[eventsAt]
+	return []key.Binding{bind("up/down", "choose"), bind("enter", "details", "enter"), keys.Filter, keys.Export, keys.Remove, keys.RemoveAll}
+}
+
+func (p *eventsPage) hint(a *app) string {
+	switch {
+	case p.why != "":
+		return p.why
+	case p.open != nil:
+		return ""
+	case p.filter.set():
+		return "Only " + p.filter.text() + ". f changes that, Esc shows all."
+	case p.more:
+		return "Down goes on to older events at the end; f filters by trigger and day."
+	}
+	return ""
 }
 
 func (p *eventsPage) body(a *app, w, h int) ([]string, *tea.Position) {
+	if p.open != nil {
+		return p.open.body(a, w, h), nil
+	}
+	var bar []string
+	var cursor *tea.Position
+	if p.filter.editing() {
+		bar, cursor = p.filter.bar(a, w)
+		h -= len(bar)
+	}
 	switch {
 	case !p.known:
-		return []string{"", "  Reading the events."}, nil
+		return append(bar, "", "  Reading the events."), cursor
+	case len(p.events) == 0 && p.filter.set():
+		return append(append(bar, ""), place("No event is stored of "+p.filter.text()+".", w, 2)...), cursor
 	case len(p.events) == 0:
-		return []string{"", "  No event is stored yet. The Status page shows what each trigger waits for."}, nil
+		return append(bar, "", "  No event is stored yet. The Status page shows what each trigger waits for."), cursor
 	}
 	p.sel = max(0, min(p.sel, len(p.events)-1))
-	var rows, whole []string // whole: of the selected row, where it is cut
-	for i, e := range p.events {
-		length := "running"
-		if !e.End.IsZero() {
-			length = fmt.Sprintf("%.1f s", e.End.Sub(e.Start).Seconds())
-		}
-		peak := ""
-		if e.Peak > 0 {
-			peak = "peak " + strings.TrimSpace(percent(e.Peak)) + " %"
-		}
-		rows = append(rows, fmt.Sprintf("%s  %s  %s  %s  %s  %s", fit(moment(e.Start, a.clock()), 12), fit(clean(e.Trigger), 10),
-			fit(length, 9), fit(plural(e.Firings, "firing"), 10), fit(plural(len(e.Images), "image"), 10), peak))
-		if i == p.sel && (width(rows[i]) > w-3 || width(clean(e.Trigger)) > 10) {
-			whole = hang("  ", strings.Join([]string{clean(e.Trigger), length, plural(e.Firings, "firing"), plural(len(e.Images), "image"), peak}, "  "), w-1, 3)
-		}
-	}
 	e := p.events[p.sel]
-	detail := append(whole, cut("  "+strong.Render(clean(e.ID)), w-1))
-	for _, s := range e.Missing {
+	var detail []string
+	if row := a.eventRow(e); width(row) > w-3 || width(clean(e.Trigger)) > 10 {
+		detail = hang("  ", strings.Join(strings.Fields(row), " "), w-1, 3)
+	}
+	detail = append(detail, cut("  "+strong.Render(clean(e.ID)), w-1))
+	for i, s := range e.Missing {
+		if i == 2 && len(e.Missing) > 3 {
+			detail = append(detail, fmt.Sprintf("  and %d more that are missing: enter shows all", len(e.Missing)-i))
+			break
+		}
 		detail = append(detail, place("missing: "+clean(s), w, 3)...)
 	}
+	if h < 12 {
+		detail = detail[:min(len(detail), 2)]
+	}
 	p.rows = max(1, h-len(detail)-2)
-	head := spread(faint.Render("  "+fit("Start", 12)+"  "+fit("Trigger", 10)+"  "+fit("Length", 9)+"  "+fit("Firings", 10)+"  "+fit("Images", 10)), p.position(len(rows), p.rows)+"  ", w)
-	lines := append([]string{head}, p.draw(rows, w, p.rows)...)
-	lines = append(lines, "")
-	lines = append(lines, detail...)
-	return lines[:min(h, len(lines))], nil
+	head := spread(faint.Render("  "+fit("Start", 12)+"  "+fit("Trigger", 10)+"  "+fit("Length", 9)+"  "+fit("Firings", 10)+"  "+fit("Images", 10)), p.position()+"  ", w)
+	lines := append(bar, head)
+	lines = append(lines, p.drawRows(len(p.events), w, p.rows, func(i int) string { return a.eventRow(p.events[i]) })...)
+	lines = append(append(lines, ""), detail...)
+	return lines[:min(h+len(bar), len(lines))], cursor
+}
+
+// position says where in the store the selected event is, where not all are in view.
+func (p *eventsPage) position() string {
+	from, n := len(p.before)*storedPage, len(p.events)
+	switch {
+	case p.more:
+		return fmt.Sprintf("%d of %d+", from+p.sel+1, from+n)
+	case from > 0:
+		return fmt.Sprintf("%d of %d", from+p.sel+1, from+n)
+	}
+	return p.list.position(n, p.rows)
+}
+
+func (a *app) eventRow(e event.Stored) string {
+	length := "running"
+	if !e.End.IsZero() {
+		length = fmt.Sprintf("%.1f s", e.End.Sub(e.Start).Seconds())
+	}
+	last := ""
+	if e.Peak > 0 {
+		last = "peak " + strings.TrimSpace(percent(e.Peak)) + " %"
+	}
+	if len(e.Missing) > 0 {
+		last = strings.TrimSpace(last + " ! missing")
+	}
+	return fmt.Sprintf("%s  %s  %s  %s  %s  %s", fit(moment(e.Start, a.clock()), 12), fit(clean(e.Trigger), 10),
+		fit(length, 9), fit(plural(e.Firings, "firing"), 10), fit(plural(len(e.Images), "image"), 10), last)
+}
+
+// folder is where an event's files lie.
+func (a *app) folder(e event.Stored) string {
+	if a.status.Storage.Directory == "" {
+		return ""
+	}
+	return path.Join(a.status.Storage.Directory, e.ID)
 }

@@ -32,13 +32,15 @@ type fake struct {
 	calls    []string
 	feed     chan event.Event
 
-	applyErr error         // what Apply returns instead of saving
-	testErr  error         // what TestMail returns
-	steps    []event.Step  // what a diagnosis finds
-	pause    time.Duration // before each step
-	mails    []event.Mail
-	stored   []event.Stored
-	watchErr error
+	applyErr   error         // what Apply returns instead of saving
+	testErr    error         // what TestMail returns
+	steps      []event.Step  // what a diagnosis finds
+	pause      time.Duration // before each step
+	mails      []event.Mail
+	kept       event.Kept
+	stored     []event.Stored
+	watchErr   error
+	privacyErr error // what Privacy returns
 }
 
 // newFake is a box that is set up and has seen something.
@@ -92,11 +94,24 @@ func newFake() *fake {
 	}
 	f.mails = []event.Mail{f.snap.Mails[1], f.snap.Mails[0]}
 	f.stored = []event.Stored{
-		{ID: "20261123T205007-yard", Trigger: "yard", Source: event.Motion, Start: t3, Firings: 2, Peak: 2.4, Images: make([]event.StoredImage, 12)},
-		{ID: "20261123T204107-yard", Trigger: "yard", Source: event.Motion, Start: t2, End: t2.Add(14200 * time.Millisecond), Firings: 1, Peak: 0.9, Images: make([]event.StoredImage, 25)},
+		{ID: "20261123T205007-yard", Trigger: "yard", Source: event.Motion, Start: t3, Firings: 2, Peak: 2.4, Images: images(t3, 12)},
+		{ID: "20261123T204107-yard", Trigger: "yard", Source: event.Motion, Start: t2, End: t2.Add(14200 * time.Millisecond), Firings: 1, Peak: 0.9, Images: images(t2, 25)},
 	}
 	f.steps = goodSteps()
 	return f
+}
+
+// images are those of an event: five from before it, one each half second.
+func images(start time.Time, n int) []event.StoredImage {
+	out := make([]event.StoredImage, n)
+	for i := range out {
+		at := start.Add(time.Duration(i-5) * 500 * time.Millisecond)
+		out[i] = event.StoredImage{File: fmt.Sprintf("%04d-%s.jpg", i+1, at.Format("20060102T150405.000")), At: at, Bytes: 36_700 + 10*i}
+		if i >= 5 {
+			out[i].Level = 0.2
+		}
+	}
+	return out
 }
 
 // emptyFake is a box straight out of its package.
@@ -206,7 +221,7 @@ func (f *fake) Apply(_ context.Context, revision string, changes []config.Change
 	f.settings.Config, f.secrets = c, s
 	f.settings.Revision += "+"
 	f.settings.LastGood = true
-	f.settings.Secrets = map[string]bool{"smtp.password": s.SMTPPassword != ""}
+	f.settings.Secrets = s.Set(c)
 	return f.settings, findings, nil
 }
 
@@ -289,4 +304,32 @@ func (f *fake) Drop(_ context.Context, id string) error {
 	return nil
 }
 
-func (f *fake) Events(context.Context, int) ([]event.Stored, error) { return f.stored, nil }
+// Events chooses as the store does.
+func (f *fake) Events(_ context.Context, x event.Filter) ([]event.Stored, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var out []event.Stored
+	older := x.Before == ""
+	for _, e := range f.stored {
+		switch {
+		case !older:
+			older = e.ID == x.Before
+		case x.Trigger != "" && e.Trigger != x.Trigger, !x.From.IsZero() && e.Start.Before(x.From), !x.To.IsZero() && !e.Start.Before(x.To):
+		case x.N == 0 || len(out) < x.N:
+			out = append(out, e)
+		}
+	}
+	return out, nil
+}
+
+func (f *fake) Kept(context.Context, string) (event.Kept, error) { return f.kept, nil }
+
+func (f *fake) RemoveEvents(_ context.Context, x event.Filter) (int, error) {
+	f.called("remove %s", x.Trigger)
+	return f.kept.Events, nil
+}
+
+func (f *fake) Privacy(_ context.Context, on bool) error {
+	f.called("privacy %v", on)
+	return f.privacyErr
+}

@@ -326,6 +326,73 @@ var states = []struct {
 		f.snap.Status.Storage.Directory = "/tmp/watchpost-demo-890393916/events"
 		return f
 	}, func(s *screen) { s.press("7") }},
+	{"status-privacy", func() *fake { return private(event.ByPerson, noon.Add(-time.Hour)) }, func(*screen) {}},
+	{"privacy-off", func() *fake { return private(event.BySchedule, noon.Add(-time.Hour)) }, func(s *screen) { s.press("3", "P") }},
+	{"triggers-transfers", withTransfers, func(s *screen) { s.press("3", "down", "down") }},
+	{"triggers-none", emptyFake, func(s *screen) { s.press("3") }},
+	{"triggers-add", newFake, func(s *screen) { s.press("3", "a") }},
+	{"triggers-delete", newFake, func(s *screen) {
+		s.f.kept = event.Kept{Events: 12, Images: 240, Bytes: 34_512_000}
+		s.press("3")
+		s.run("x")
+	}},
+	{"triggers-deleted", newFake, func(s *screen) {
+		s.f.kept = event.Kept{Events: 12, Images: 240, Bytes: 34_512_000}
+		s.press("3")
+		s.run("x")
+		s.run("y")
+	}},
+	{"triggers-form", withTransfers, func(s *screen) {
+		s.field("triggers.yard.pre")
+		s.press("ctrl+k", "'5 ima")
+	}},
+	{"triggers-form-timer", newFake, func(s *screen) {
+		s.field("triggers.door.source")
+		s.press("'t", "esc")
+	}},
+	{"triggers-form-transfer", withTransfers, func(s *screen) { s.field("transfers.nas.password") }},
+	{"triggers-week", newFake, func(s *screen) {
+		s.f.settings.Config.Site.Holidays = []config.Date{{Month: 11, Day: 26}}
+		s.send(configMsg{settings: s.f.settings})
+		s.take(s.f.settings)
+		s.field("triggers.yard.active")
+		s.press("enter", "a", "right", "right", "right", "right", "right", "space", "right", "space", "right", "space", "'1845", "a", "home")
+		for range 7 {
+			s.press("space", "right")
+		}
+		s.press("home", "right", "right", "right", "right", "right", "space", "right", "space", "home", "left", "'2400", "left", "'0800")
+	}},
+	{"triggers-conflict", newFake, func(s *screen) {
+		s.field("triggers.yard.threshold")
+		s.press("ctrl+k", "'3")
+		next := s.settings
+		next.Config, _, _ = config.PatchFor(next.Config, config.Secrets{}, []config.Change{{Key: "triggers.yard.threshold", Value: "9"}})
+		next.Revision = "r2"
+		s.send(configMsg{settings: next})
+		s.press("shift+tab", "tab")
+	}},
+	{"events-pages", func() *fake { return full(250) }, func(s *screen) {
+		s.run("5")
+		s.press("end")
+		s.run("down")
+	}},
+	{"events-detail", newFake, func(s *screen) {
+		s.f.stored[1].Missing = []string{"2 images from before the trigger: the camera had just started"}
+		s.f.stored[1].Transfer = "nas"
+		s.f.mails = append(s.f.mails, event.Mail{ID: "00000002-transfer", Kind: event.Transfer, Event: s.f.stored[1].ID, Subject: "12 of 25 images",
+			Recipients: []event.Recipient{{Address: "nas", State: event.Pending}}})
+		s.run("5")
+		s.press("down")
+		s.run("enter")
+	}},
+	{"events-filter", newFake, func(s *screen) {
+		s.run("5")
+		s.press("f", "right", "tab", "'11-2")
+	}},
+	{"events-remove", newFake, func(s *screen) {
+		s.run("5")
+		s.press("down", "x")
+	}},
 	{"help", newFake, func(s *screen) { s.press("?") }},
 	{"leave", newFake, func(s *screen) { s.press("2"); s.edit("smtp.port", "25"); s.press("esc", "q") }},
 }

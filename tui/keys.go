@@ -10,14 +10,18 @@ func bind(help, what string, names ...string) key.Binding {
 // tmux and flow control eat, and what needs Esc or a function key has a second
 // key. The plain ones act while no field is focused, those with ctrl always.
 var keys = struct {
-	Test, Diagnose, Save, Undo, Help, Quit  key.Binding
-	Next, Prev, Enter, Leave, Fix, Redraw   key.Binding
-	Up, Down, PageUp, PageDown, First, Last key.Binding
-	FieldTest, FieldDiagnose, FieldSave     key.Binding
-	FieldUndo, FieldHelp, FieldQuit, Empty  key.Binding
-	Fire, Add, Retry, Drop, Good            key.Binding
-	NextHeld, RetryHeld                     key.Binding
-	Pages, FieldPages                       key.Binding
+	Test, Diagnose, Save, Undo, Help, Quit      key.Binding
+	Next, Prev, Enter, Leave, Fix, Redraw       key.Binding
+	Up, Down, PageUp, PageDown, First, Last     key.Binding
+	FieldTest, FieldDiagnose, FieldSave         key.Binding
+	FieldUndo, FieldHelp, FieldQuit, Empty      key.Binding
+	Fire, Add, Retry, Drop, Good                key.Binding
+	NextHeld, RetryHeld                         key.Binding
+	Pages, FieldPages                           key.Binding
+	Privacy                                     key.Binding
+	Edit, AddTrigger, AddTransfer, Copy, Delete key.Binding
+	MoveUp, MoveDown, Move, FireThis            key.Binding
+	Filter, Export, Remove, RemoveAll           key.Binding
 }{
 	Test:     bind("t", "test mail", "t", "ctrl+t"),
 	Diagnose: bind("d", "diagnose", "d", "ctrl+d"),
@@ -25,6 +29,7 @@ var keys = struct {
 	Undo:     bind("u", "undo", "u", "ctrl+u"),
 	Help:     bind("?", "help", "?", "f1"),
 	Quit:     bind("q", "leave", "q", "ctrl+c"),
+	Privacy:  bind("P", "privacy", "P"),
 	Pages:    bind("1-7", "page", "1", "2", "3", "4", "5", "6", "7", "alt+1", "alt+2", "alt+3", "alt+4", "alt+5", "alt+6", "alt+7"),
 
 	FieldTest:     bind("^t", "test mail", "ctrl+t"),
@@ -58,5 +63,19 @@ var keys = struct {
 	Drop:      bind("x", "drop", "x"),
 	NextHeld:  bind("h", "next held", "h"),
 	RetryHeld: bind("R", "all held", "R"),
-	Good:      bind("r", "last good settings", "r"),
+	// A move or an addition that is saved at once is a capital or asks first.
+	Edit:        bind("enter", "edit", "enter", "ctrl+j"),
+	AddTrigger:  bind("a", "add", "a"),
+	AddTransfer: bind("A", "transfer", "A"),
+	Copy:        bind("c", "copy", "c"),
+	Delete:      bind("x", "delete", "x"),
+	MoveUp:      bind("K", "up", "K"),
+	MoveDown:    bind("J", "down", "J"),
+	Move:        bind("J/K", "move", "J", "K"),
+	FireThis:    bind("f", "fire", "f"),
+	Filter:      bind("f", "filter", "f", "/"),
+	Export:      bind("e", "export", "e"),
+	Remove:      bind("x", "remove", "x"),
+	RemoveAll:   bind("X", "remove all shown", "X"),
+	Good:        bind("r", "last good settings", "r"),
 }

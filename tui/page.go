@@ -28,11 +28,11 @@ var pages = []struct {
 	about string // for the help: what it shows, and the keys that act on it only
 	make  func() page
 }{
-	{"Status", "camera, triggers, queue, results; f fires a trigger, a adds one", func() page { return &statusPage{} }},
+	{"Status", "camera, triggers, queue, results; f fires, a adds a trigger", func() page { return &statusPage{} }},
 	{"Mail", "server, addresses, subject, hold-off; r: the last good settings", func() page { return newMailPage() }},
-	{"Triggers", "state and account of each; f fires the chosen one, a adds one", func() page { return &triggersPage{} }},
+	{"Triggers", "enter edits, a, A add, c copies, x deletes, J, K move, f fires", func() page { return &triggersPage{} }},
 	{"Camera", "what the camera delivers", func() page { return &cameraPage{} }},
-	{"Events", "the stored events; enter tells how to get the images", func() page { return &eventsPage{} }},
+	{"Events", "enter shows one, f filters, e exports, x removes it, X all shown", func() page { return &eventsPage{} }},
 	{"Queue", "each mail: r tries it again, x drops it, h finds held ones, R all", func() page { return &queuePage{} }},
 	{"System", "version, files, clock, all problems", func() page { return &systemPage{} }},
 }

@@ -14,74 +14,8 @@ import (
 // later is what pages that are not whole yet say of themselves: what is coming,
 // and how it is done until then.
 var later = map[int]string{
-	triggersAt: "Editing comes here later. Until then: watchpost set triggers.NAME.KEY VALUE.",
-	cameraAt:   "Picture, zones, walk test come later. Until then: watchpost set camera.KEY.",
-	eventsAt:   "The images come here later. Until then: watchpost events export ID.",
-	systemAt:   "Settings come here later. Until then: watchpost set KEY VALUE, or the file.",
-}
-
-// triggersPage lists the triggers with the account of the selected one.
-type triggersPage struct {
-	list
-	rows int
-}
-
-func (p *triggersPage) opened(*app) tea.Cmd { return nil }
-
-func (p *triggersPage) key(a *app, k tea.KeyPressMsg) (tea.Cmd, bool) {
-	ts := a.status.Triggers
-	switch {
-	case p.list.key(k, len(ts), p.rows):
-	case key.Matches(k, keys.Fire) && p.sel < len(ts):
-		a.fireThis(ts[p.sel])
-	case key.Matches(k, keys.Fire):
-		a.fireOne()
-	case key.Matches(k, keys.Add):
-		a.addTrigger()
-	default:
-		return nil, noField(a, k)
-	}
-	return nil, true
-}
-
-func (p *triggersPage) bindings(a *app) []key.Binding {
-	if a.known && len(a.settings.Config.Triggers) == 0 {
-		return []key.Binding{keys.Add, keys.Quit}
-	}
-	return []key.Binding{bind("up/down", "choose"), keys.Fire, keys.Quit}
-}
-
-func (p *triggersPage) hint(*app) string { return later[triggersAt] }
-
-func (p *triggersPage) body(a *app, w, h int) ([]string, *tea.Position) {
-	ts := a.status.Triggers
-	if len(ts) == 0 {
-		return append([]string{""}, triggerLines(ts, a.clock(), w)...), nil
-	}
-	p.sel = max(0, min(p.sel, len(ts)-1))
-	t := ts[p.sel]
-	var why []string
-	if t.Why != "" {
-		why = place(triggerState(t, a.clock())+": "+clean(t.Why), w, 5)
-	}
-	tail := append(why, faint.Render("  Account of "+clean(t.Name)))
-	tail = append(tail, account(t.Account, w)...)
-	p.rows = min(len(ts), max(1, h-2-len(tail)))
-	var rows []string
-	for _, t := range ts {
-		last := "never fired"
-		if !t.Last.IsZero() {
-			last = "last fired " + moment(t.Last, a.clock())
-		}
-		row := fmt.Sprintf("%s  %s  %s  %s", fit(clean(t.Name), 16), fit(string(t.Source), 8), fit(last, 23), triggerState(t, a.clock()))
-		if w < 76 {
-			row = fit(clean(t.Name), 12) + "  " + fit(triggerState(t, a.clock()), 23) + "  " + strings.TrimPrefix(last, "last fired ")
-		}
-		rows = append(rows, row)
-	}
-	lines := append([]string{""}, p.draw(rows, w, p.rows)...)
-	lines = append(append(lines, ""), tail...)
-	return lines[:min(h, len(lines))], nil
+	cameraAt: "Picture, zones, walk test come later. Until then: watchpost set camera.KEY.",
+	systemAt: "Settings come here later. Until then: watchpost set KEY VALUE, or the file.",
 }
 
 // account shows where every firing went.

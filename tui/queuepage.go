@@ -231,7 +231,7 @@ func (p *queuePage) detail(a *app, m event.Mail, w int) []string {
 		}
 	}
 	lines := []string{cut("  "+strong.Render(clean(m.ID))+fmt.Sprintf("  %s, %s%s", size(m.Bytes), plural(m.Attempts, "attempt"), next), w-1)}
-	if n := len(m.Replaces); m.Kind == event.Digest && n > 0 {
+	if n := m.Stands; m.Kind == event.Digest && n > 0 {
 		lines = append(lines, place(fmt.Sprintf("It stands for %s that could not be sent.", plural(n, "mail")), w, 2)...)
 	}
 	for _, r := range m.Recipients {

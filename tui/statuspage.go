@@ -47,7 +47,8 @@ func (a *app) addTrigger() {
 	case len(a.status.Findings) > 0:
 		a.say = "No trigger can be added while the configuration file has errors: 7 System shows them."
 	case len(a.settings.Config.Triggers) > 0:
-		a.say = later[triggersAt]
+		a.open(triggersAt)
+		a.triggersPage().add(a, triggersKey)
 	default:
 		a.qu = yesNo("Add a motion trigger that watches the whole picture and mails?", "add", "no",
 			func() tea.Cmd { return a.calls.addTrigger(a.settings.Revision) })
@@ -103,7 +104,7 @@ func (p *statusPage) bindings(a *app) []key.Binding {
 	if a.known && len(a.settings.Config.Triggers) == 0 {
 		return []key.Binding{keys.Add, keys.Test, keys.Diagnose, keys.Quit}
 	}
-	return []key.Binding{keys.Fire, keys.Test, keys.Diagnose, keys.Quit}
+	return []key.Binding{keys.Fire, keys.Test, keys.Diagnose, keys.Quit, keys.Privacy}
 }
 
 func (p *statusPage) hint(a *app) string {
@@ -131,6 +132,7 @@ func (p *statusPage) body(a *app, w, h int) ([]string, *tea.Position) {
 	if s.Demo != "" {
 		lines = append(lines, place("demo: "+clean(s.Demo), w, 2)...)
 	}
+	lines = append(lines, a.privacyLine(w)...)
 	lines = append(lines, p.camera(s.Camera, w), queueLine(s.Queue, w))
 	if tight := h < 12; !tight || !s.Clock.Set {
 		lines = append(lines, clockLine(s, w))

@@ -103,7 +103,7 @@ func (a *app) header(w int) string {
 	case !a.known:
 		right = append(right, "starting")
 	default:
-		right = append(right, strong.Render(clean(a.status.State)))
+		right = append(right, strong.Render(a.state()))
 	}
 	right = append(right, a.clock().Format("_2 Jan 15:04"))
 	return spread(left, strings.Join(right, "  ")+" ", w)
@@ -116,7 +116,7 @@ func (a *app) tabs(w int) string {
 		if w < 76 && i != a.at {
 			name = fmt.Sprint(i + 1)
 		}
-		if i == mailAt && a.unsaved() > 0 {
+		if (i == mailAt || i == triggersAt) && a.unsavedOn(i) > 0 {
 			name += "*"
 		}
 		if i == a.at {
@@ -140,8 +140,8 @@ func (a *app) message() string {
 	case a.helping:
 		return "Any key closes the help."
 	}
-	if m := a.mailPage(); a.at == mailAt && m.focused() {
-		return m.fieldHelp(a)
+	if e := a.focusedEditor(); e != nil {
+		return e.fieldHelp(a)
 	}
 	if a.gone != "" {
 		return a.gone
@@ -158,10 +158,7 @@ func (a *app) keyLine(w int) string {
 		}
 		return cut("  "+strings.Join(parts, "   "), w)
 	}
-	bs, help := a.pages[a.at].bindings(a), keys.Help
-	if a.mailPage().focused() && a.at == mailAt {
-		help = keys.FieldHelp
-	}
+	bs, help := a.pages[a.at].bindings(a), a.helpKey()
 	right := strong.Render(help.Help().Key) + " " + help.Help().Desc + " "
 	left := " "
 	for _, b := range bs {
@@ -217,7 +214,7 @@ func helpLines(w int) []string {
 		}
 		return lines
 	}
-	lines := entries("While no field is focused", keys.Pages, keys.Test, keys.Diagnose, keys.Save, keys.Undo, keys.Quit)
+	lines := entries("While no field is focused", keys.Pages, keys.Test, keys.Diagnose, keys.Save, keys.Undo, keys.Privacy, keys.Quit)
 	lines = append(lines, entries("In a field", keys.FieldPages, keys.FieldTest, keys.FieldDiagnose, keys.FieldSave, keys.FieldUndo, keys.FieldQuit,
 		bind("tab, enter", "next field"), bind("shift+tab", "field before"), bind("esc, ^g", "leave field"),
 		bind("^k", "empty it"), keys.Fix, keys.Redraw)...)

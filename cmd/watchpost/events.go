@@ -35,7 +35,7 @@ func runEvents(ctx context.Context, args []string, s streams) int {
 		var st event.Status
 		if st, err = client.Status(ctx); err == nil {
 			dir = st.Storage.Directory
-			list, err = client.Events(ctx, listedEvents)
+			list, err = client.Events(ctx, event.Filter{N: listedEvents})
 		}
 	case errors.Is(err, control.ErrNoService):
 		var state string
@@ -47,7 +47,7 @@ func runEvents(ctx context.Context, args []string, s streams) int {
 		dir = filepath.Join(state, "events")
 		var st *store.Store
 		if st, err = store.Open(dir); err == nil {
-			list, err = st.List(listedEvents)
+			list, err = st.List(event.Filter{N: listedEvents})
 		}
 	}
 	if err != nil {

@@ -136,7 +136,7 @@ func printMail(w io.Writer, m event.Mail) {
 	if m.FiringCount > 1 {
 		fmt.Fprintf(w, "  tells of %d firings\n", m.FiringCount)
 	}
-	if n := len(m.Replaces); n > 0 {
+	if n := m.Stands; n > 0 {
 		fmt.Fprintf(w, "  stands for %s that could not be sent\n", counted(n, "mail"))
 	}
 	for _, r := range m.Recipients {

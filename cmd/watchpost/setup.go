@@ -154,5 +154,5 @@ func currentSettings(ctx context.Context, f *flags) (config.Settings, error) {
 		return config.Settings{}, err
 	}
 	return config.Settings{Config: l.Config, Revision: l.Revision, Path: f.file().Path(),
-		Secrets: map[string]bool{"smtp.password": l.Secrets.SMTPPassword != ""}}, nil
+		Secrets: l.Secrets.Set(l.Config)}, nil
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,21 +16,19 @@ func clone(c Config) Config {
 	c.Mail.Destinations = slices.Clone(c.Mail.Destinations)
 	c.Transfers = slices.Clone(c.Transfers)
 	for i := range c.Transfers {
-		rest := make(map[string]string, len(c.Transfers[i].Rest))
-		for k, v := range c.Transfers[i].Rest {
-			rest[k] = v
-		}
-		c.Transfers[i].Rest = rest
+		t := &c.Transfers[i]
+		t.Headers = maps.Clone(t.Headers)
+		t.Destinations = slices.Clone(t.Destinations)
 	}
+	c.Site.Holidays = slices.Clone(c.Site.Holidays)
+	c.Privacy.Active = cloneSpans(c.Privacy.Active)
 	c.Serial = slices.Clone(c.Serial)
 	c.Triggers = slices.Clone(c.Triggers)
 	for i := range c.Triggers {
 		t := &c.Triggers[i]
 		t.Zones = slices.Clone(t.Zones)
-		t.Active = slices.Clone(t.Active)
-		for j := range t.Active {
-			t.Active[j].Days = slices.Clone(t.Active[j].Days)
-		}
+		t.Active = cloneSpans(t.Active)
+		t.Destinations = slices.Clone(t.Destinations)
 		if t.HoldOff != nil {
 			h := *t.HoldOff
 			t.HoldOff = &h
@@ -40,6 +39,14 @@ func clone(c Config) Config {
 		}
 	}
 	return c
+}
+
+func cloneSpans(spans []Span) []Span {
+	spans = slices.Clone(spans)
+	for i := range spans {
+		spans[i].Days = slices.Clone(spans[i].Days)
+	}
+	return spans
 }
 
 // slots is a copy of c with a place for each destination that there may be.
@@ -67,23 +74,31 @@ func PatchFor(c Config, s Secrets, changes []Change) (Config, Secrets, []Finding
 }
 
 // apply makes changes in a copy of c. What does not stand alone is reported and
-// left as it was. Keys are those of c, also where a change renames a trigger.
+// left as it was. Keys are those of c, also where a change renames an item.
 func apply(base Config, s Secrets, changes []Change) (Config, Secrets, []Finding) {
-	c := slots(base)
+	c, s := slots(base), s.clone()
 	var out []Finding
 	refuse := func(key string, v Verdict) {
 		out = append(out, Finding{Key: key, Verdict: v.final()})
 	}
-	for _, ch := range changes { // all triggers at once, before one of them
-		if ch.Key != triggersKey {
+	for _, ch := range changes { // a whole list at once, before one of its items
+		ls := listIn(ch.Key)
+		if ls == nil || ch.Key != ls.key {
 			continue
 		}
-		if strings.TrimSpace(ch.Value) == "" {
-			c.Triggers = nil
-		} else if all, v := parseTriggers(ch.Value); v.Blocks() {
-			refuse(ch.Key, v)
-		} else {
-			c.Triggers = all
+		all := Config{}
+		if strings.TrimSpace(ch.Value) != "" {
+			var v Verdict
+			if all, v = ls.parse(ch.Value); v.Blocks() {
+				refuse(ch.Key, v)
+				continue
+			}
+		}
+		ls.copy(&c, &all)
+	}
+	for _, t := range base.Transfers { // a password goes with its transfer
+		if !transfers.has(&c, t.Name) {
+			delete(s.Transfers, t.Name)
 		}
 	}
 	type job struct {
@@ -95,7 +110,7 @@ func apply(base Config, s Secrets, changes []Change) (Config, Secrets, []Finding
 	for _, ch := range changes {
 		sp, ok := find(ch.Key)
 		switch {
-		case ch.Key == triggersKey:
+		case sp.whole():
 		case !ok:
 			refuse(ch.Key, noField(ch.Key))
 		case ch.Key == destinationsKey:
@@ -116,8 +131,8 @@ func apply(base Config, s Secrets, changes []Change) (Config, Secrets, []Finding
 			p, ok := sp.at(&c, &s)
 			if !ok {
 				v := wrong("unknown key", "There is no such key.")
-				if sp.trig != "" {
-					v = wrong("no such trigger", "There is no trigger called "+quote(sp.trig)+".")
+				if sp.in != nil {
+					v = sp.in.none(sp.name)
 				}
 				refuse(ch.Key, v)
 				continue
@@ -125,22 +140,63 @@ func apply(base Config, s Secrets, changes []Change) (Config, Secrets, []Finding
 			jobs = append(jobs, job{sp, p, ch.Value})
 		}
 	}
+	// Names last: a password is found by the name that its transfer has.
+	slices.SortStableFunc(jobs, func(a, b job) int { return rank(a.spot) - rank(b.spot) })
+	old := clone(c)
 	for _, j := range jobs {
 		if v := j.f.Check(j.value); v.Blocks() {
 			refuse(j.key, v)
 			continue
 		}
-		was := event.Source("")
-		if j.p.t != nil {
-			was = j.p.t.Source
+		if j.in != &triggers {
+			j.f.set(j.p, j.value)
+			continue
 		}
+		t := &c.Triggers[j.p.item]
+		was := t.Source
 		j.f.set(j.p, j.value)
-		if j.p.t != nil && (was == event.Timer) != (j.p.t.Source == event.Timer) {
-			j.p.t.Notify = was == event.Timer // a timer never notifies, the others do unless told otherwise
+		if (was == event.Timer) != (t.Source == event.Timer) {
+			t.Notify = was == event.Timer // a timer never notifies, the others do unless told otherwise
 		}
 	}
+	followNames(old, &c, &s)
 	closeGaps(&c)
 	return c, s, out
+}
+
+func rank(sp spot) int {
+	if sp.in != nil && sp.leaf() == "name" {
+		return 1
+	}
+	return 0
+}
+
+// followNames takes the passwords of renamed transfers and what triggers call them
+// to the new names.
+func followNames(old Config, c *Config, s *Secrets) {
+	to, taken := map[string]string{}, map[string]bool{}
+	for i, t := range old.Transfers {
+		if now := c.Transfers[i].Name; now != t.Name && transfers.index(&old, t.Name) == i {
+			to[t.Name], taken[now] = now, true
+		}
+	}
+	if len(to) == 0 {
+		return
+	}
+	passwords := map[string]string{}
+	for name, value := range s.Transfers {
+		if now, ok := to[name]; ok {
+			passwords[now] = value
+		} else if !taken[name] {
+			passwords[name] = value
+		}
+	}
+	s.Transfers = passwords
+	for i := range c.Triggers {
+		if now, ok := to[c.Triggers[i].Transfer]; ok {
+			c.Triggers[i].Transfer = now
+		}
+	}
 }
 
 // splitDestinations reads a list of addresses: YAML, or separated by commas,

@@ -8,6 +8,7 @@
 package config
 
 import (
+	"maps"
 	"time"
 
 	"watchpost/engine/event"
@@ -21,8 +22,9 @@ type Config struct {
 	Camera    Camera
 	SMTP      SMTP
 	Mail      Mail
-	Triggers  []Trigger // at most 5
-	Transfers []Transfer
+	Triggers  []Trigger  // at most 5
+	Transfers []Transfer // at most 8
+	Privacy   Privacy
 	Storage   Storage
 	SSH       SSH
 	Serial    []Serial
@@ -32,6 +34,20 @@ type Config struct {
 type Site struct {
 	Name     string
 	TimeZone string // IANA name; empty: the system's zone
+	Holidays []Date // at most 64
+}
+
+// Date is a day of the calendar. Year 0: that day of each year.
+type Date struct {
+	Year  int
+	Month time.Month
+	Day   int
+}
+
+// Is reports whether t is on that day, in its own zone.
+func (d Date) Is(t time.Time) bool {
+	year, month, day := t.Date()
+	return (d.Year == 0 || d.Year == year) && d.Month == month && d.Day == day
 }
 
 // Camera says where frames come from.
@@ -40,6 +56,7 @@ type Camera struct {
 	Width  int    // pixels
 	Height int
 	FPS    int
+	Buffer int64 // bytes of the newest images in memory
 }
 
 // SMTP is the server that mail is handed to.
@@ -69,22 +86,27 @@ type Mail struct {
 
 // Trigger is one of at most five triggers.
 type Trigger struct {
-	Name        string
-	Source      event.Source
-	Threshold   int // 1–9
-	Sensitivity int // 1–9
-	Zones       []Zone
-	Active      []Span // empty: always
-	Pre         Extent
-	Post        Extent
-	Interval    time.Duration // between kept images
-	Transfer    string        // none, or a transfer's name
-	Notify      bool
-	HoldOff     *time.Duration // nil: mail.hold_off
-	Line        string         // external, builtin: gpiochipN:LINE or a line's name
-	Edge        string         // rising, falling, both
-	Debounce    time.Duration
-	And         *And
+	Name         string
+	Source       event.Source
+	Threshold    int // 1–9
+	Sensitivity  int // 1–9
+	Zones        []Zone
+	Every        time.Duration // timer: between two firings, counted from local midnight
+	Active       []Span        // empty: always
+	Pre          Extent
+	Post         Extent
+	Interval     time.Duration // between kept images
+	Quality      int           // 1–100, of JPEG; an MJPEG camera's images pass untouched
+	Full         string        // overwrite: beyond the store's bound the oldest go; keep: they stay, and no new ones are taken
+	Transfer     string        // none, or a transfer's name
+	Notify       bool
+	HoldOff      *time.Duration // nil: mail.hold_off
+	Destinations []string       // at most 3; empty: mail.destinations
+	Subject      string         // empty: mail.subject
+	Line         string         // external, builtin: gpiochipN:LINE or a line's name
+	Edge         string         // rising, falling, both
+	Debounce     time.Duration
+	And          *And
 }
 
 // Zone is a rectangle in percent of the picture.
@@ -93,7 +115,8 @@ type Zone struct{ X, Y, W, H float64 }
 // Span is a span of active time. To before or equal to From runs over midnight
 // into the next day; From == To is the whole day.
 type Span struct {
-	Days     []time.Weekday // empty: every day; the day on which the span begins
+	Days     []time.Weekday // the day on which the span begins; empty, and not Holiday: every day
+	Holiday  bool           // on holidays, which are no weekday
 	From, To int            // minutes after midnight
 }
 
@@ -107,6 +130,13 @@ type Extent struct {
 type And struct {
 	Source event.Source
 	Within time.Duration
+	Line   string // external, builtin: as a trigger's
+}
+
+// Privacy says when privacy mode is on by itself. Empty: by hand only.
+type Privacy struct {
+	Active []Span
+	Line   string // an input line that switches it on while it is active
 }
 
 // Transfer is a place that images go to.
@@ -130,7 +160,6 @@ type Transfer struct {
 	Topic        string            // mqtt, a pattern
 	Discovery    bool              // mqtt: tell Home Assistant
 	Destinations []string          // email: empty: mail.destinations
-	Rest         map[string]string
 }
 
 // Storage bounds the event store.
@@ -157,6 +186,29 @@ type Serial struct {
 // engine: not in JSON, not in a log, not on a screen.
 type Secrets struct {
 	SMTPPassword string
+	Transfers    map[string]string // by the transfer's name: password, bearer token or passphrase; none is empty
+}
+
+// Equal compares two sets of secrets.
+func (s Secrets) Equal(other Secrets) bool {
+	return s.SMTPPassword == other.SMTPPassword && maps.Equal(s.Transfers, other.Transfers)
+}
+
+// Set tells by key which secrets of a configuration are set.
+func (s Secrets) Set(c Config) map[string]bool {
+	set := map[string]bool{}
+	for _, sp := range spots(&c) {
+		if p, ok := sp.at(&c, &s); ok && sp.f.Secret {
+			set[sp.key] = sp.f.get(p) != ""
+		}
+	}
+	return set
+}
+
+// clone copies s so deeply that nothing is shared.
+func (s Secrets) clone() Secrets {
+	s.Transfers = maps.Clone(s.Transfers)
+	return s
 }
 
 // String keeps a Secrets out of every log and error message.

@@ -18,6 +18,7 @@ type Draft struct {
 // judged is what follows from all fields together.
 type judged struct {
 	config Config // base and every typed value that stands alone
+	listed Config // base and the lists that were typed whole: in it the items have the names that they have in the draft's keys
 	cross  []crossFinding
 }
 
@@ -31,11 +32,11 @@ func NewDraft(base Settings) *Draft {
 // key gives the one spelling of a key: triggers.1.name becomes triggers.yard.name.
 func (d *Draft) key(key string) string {
 	sp, ok := find(key)
-	if !ok || sp.trig == "" {
+	if !ok || sp.name == "" {
 		return key
 	}
-	if i := triggerIndex(&d.base.Config, sp.trig); i >= 0 {
-		return triggersKey + "." + triggerKey(&d.base.Config, i) + sp.f.Key[strings.LastIndexByte(sp.f.Key, '.'):]
+	if i := sp.in.index(&d.base.Config, sp.name); i >= 0 {
+		return sp.in.keyOf(&d.base.Config, i) + "." + sp.leaf()
 	}
 	return key
 }
@@ -58,6 +59,7 @@ func (d *Draft) Raw(key string) string {
 
 // SecretSet reports whether a secret has a value, saved or typed.
 func (d *Draft) SecretSet(key string) bool {
+	key = d.key(key)
 	if s, ok := d.typed[key]; ok {
 		return s != ""
 	}
@@ -88,7 +90,7 @@ func (d *Draft) Clear(key string) {
 // whole judges the draft as a whole, once after each change.
 func (d *Draft) whole() *judged {
 	if d.judged == nil {
-		c, _, _ := apply(d.base.Config, Secrets{}, d.Changes())
+		c, s, _ := apply(d.base.Config, d.marks(), d.Changes())
 		// A gap among the typed destinations closes when they are saved; until then
 		// each finding stands at the field where the address was typed.
 		w := slots(c)
@@ -98,9 +100,53 @@ func (d *Draft) whole() *judged {
 		if _, ok := d.typed[destinationsKey]; !ok && len(c.Mail.Destinations) > 0 {
 			c.Mail.Destinations = w.Mail.Destinations
 		}
-		d.judged = &judged{c, cross(c, d.SecretSet("smtp.password"))}
+		d.judged = &judged{c, d.listed(), cross(c, s)}
+		for i := range d.judged.cross { // an item that is being renamed keeps its key until it is saved
+			x := &d.judged.cross[i]
+			x.Key = rekeyed(x.Key, &c, &d.judged.listed)
+			for j := range x.also {
+				x.also[j] = rekeyed(x.also[j], &c, &d.judged.listed)
+			}
+		}
 	}
 	return d.judged
+}
+
+// marks stand for the secrets that are set; their values are not known here.
+func (d *Draft) marks() Secrets {
+	var s Secrets
+	for key, set := range d.base.Secrets {
+		sp, ok := find(key)
+		if p, there := sp.at(&d.base.Config, &s); ok && there && set {
+			sp.f.set(p, "set")
+		}
+	}
+	return s
+}
+
+// listed is the base with the lists that were typed whole.
+func (d *Draft) listed() Config {
+	var typed []Change
+	for _, ls := range lists {
+		if raw, ok := d.typed[ls.key]; ok {
+			typed = append(typed, Change{ls.key, raw})
+		}
+	}
+	c, _, _ := apply(d.base.Config, Secrets{}, typed)
+	return c
+}
+
+// rekeyed is the key of an item of one configuration in another that has the same
+// items by other names.
+func rekeyed(key string, from, to *Config) string {
+	sp, ok := find(key)
+	if !ok || sp.name == "" {
+		return key
+	}
+	if i := sp.in.index(from, sp.name); i >= 0 && i < sp.in.size(to) {
+		return sp.in.keyOf(to, i) + "." + sp.leaf()
+	}
+	return key
 }
 
 // Verdict judges a field within the whole draft: its own check, then cross-field rules.
@@ -110,8 +156,8 @@ func (d *Draft) Verdict(key string) Verdict {
 	if !ok {
 		return noField(key)
 	}
-	if sp.trig != "" && triggerIndex(&d.base.Config, sp.trig) < 0 && triggerIndex(&d.whole().config, sp.trig) < 0 {
-		return wrong("no such trigger", "There is no trigger called "+quote(sp.trig)+".")
+	if sp.name != "" && sp.in.index(&d.whole().listed, sp.name) < 0 {
+		return sp.in.none(sp.name)
 	}
 	v := d.own(sp)
 	if v.Blocks() {
@@ -129,6 +175,8 @@ func (d *Draft) Verdict(key string) Verdict {
 	case v.Level > OK:
 	case key == "smtp.security" && d.whole().config.SMTP.Security == "auto":
 		v = Verdict{Level: Empty, Short: securityShort(d.whole().config.SMTP)}
+	case key == "camera.buffer":
+		v.Short = bufferShort(d.whole().config)
 	case sp.item > 0 && v.Level == Empty && d.gap(sp.item):
 		v.Short = "closed up when saved"
 	}
@@ -188,7 +236,9 @@ func (d *Draft) Changes() []Change {
 			out = append(out, Change{key, raw})
 		}
 	}
-	take(triggersKey)
+	for _, ls := range lists {
+		take(ls.key)
+	}
 	take(destinationsKey)
 	for _, sp := range spots(&d.base.Config) {
 		take(sp.key)
@@ -234,17 +284,33 @@ func (d *Draft) Rebase(base Settings) (conflicts []string) {
 		if isDestination && destinationsSame {
 			continue // gaps may have been closed on the way
 		}
+		was := ch.Key
+		ch.Key = old.renamed(ch.Key, &d.base.Config)
 		now := d.baseText(ch.Key)
 		sp, ok := find(ch.Key)
 		if ok && !sp.f.Secret && canonical(sp, ch.Value) == now || ok && sp.f.Secret && ch.Value == "" && !d.base.Secrets[ch.Key] {
 			continue
 		}
 		d.typed[ch.Key] = ch.Value
-		if now != old.baseText(ch.Key) {
+		if now != old.baseText(was) {
 			conflicts = append(conflicts, ch.Key)
 		}
 	}
 	return conflicts
+}
+
+// renamed is a key in a newer configuration that has an item by the name that the
+// draft gave it, and no longer by its old one.
+func (d *Draft) renamed(key string, newer *Config) string {
+	sp, ok := find(key)
+	if !ok || sp.name == "" || sp.in.index(newer, sp.name) >= 0 {
+		return key
+	}
+	name := strings.TrimSpace(d.typed[sp.in.key+"."+sp.name+".name"])
+	if i := sp.in.index(newer, name); i >= 0 {
+		return sp.in.keyOf(newer, i) + "." + sp.leaf()
+	}
+	return key
 }
 
 // canonical is how get would write a typed value; the value itself where it does not stand.
@@ -253,8 +319,11 @@ func canonical(sp spot, raw string) string {
 		return raw
 	}
 	c := slots(Default())
-	c.Triggers = []Trigger{{}}
-	p := place{c: &c, s: &Secrets{}, t: &c.Triggers[0], item: max(sp.item-1, 0)}
+	for _, ls := range lists {
+		ls.copy(&c, &Config{})
+		ls.grow(&c)
+	}
+	p := place{c: &c, s: &Secrets{}, item: max(sp.item-1, 0)}
 	sp.f.set(p, raw)
 	return sp.f.get(p)
 }

@@ -10,7 +10,9 @@ func drafted() *Draft {
 	yard := ExampleTrigger()
 	yard.Name = "yard"
 	c.Triggers = []Trigger{yard}
-	return NewDraft(Settings{Config: c, Revision: "1", Secrets: map[string]bool{"smtp.password": true}})
+	nas, _ := placeOf("sftp")
+	c.Transfers = []Transfer{nas}
+	return NewDraft(Settings{Config: c, Revision: "1", Secrets: map[string]bool{"smtp.password": true, "transfers.nas.password": true}})
 }
 
 // TestMailPageMockUp is the Mail page of design/product.md, field by field.

@@ -16,7 +16,8 @@ type Field struct {
 	// Check judges one value alone, as it is being typed.
 	Check func(raw string) Verdict
 
-	values string // for the reference: what may stand there
+	values string   // for the reference: what may stand there
+	kinds  []string // of a transfer, that use the field; none: all
 	form   form
 	must   bool // an empty value is not allowed
 	set    func(p place, raw string)
@@ -27,34 +28,39 @@ type Field struct {
 type form uint8
 
 const (
-	word form = iota // a scalar whose text is the value: 587, 60s, true
-	text             // a scalar that is a string whatever it looks like
-	tree             // a list or a map; as text, YAML in flow style
+	word    form = iota // a scalar whose text is the value: 587, 60s, true
+	text                // a scalar that is a string whatever it looks like
+	tree                // a list or a map; as text, YAML in flow style
+	several             // a list of words, where one alone stands for a list of one
 )
 
+// composed reports whether the form is a list or a map.
+func (f form) composed() bool { return f == tree || f == several }
+
 // place is the thing that a field is read from and written to: the
-// configuration, and for some fields one trigger or destination of it.
+// configuration, and for some fields one item of a list in it.
 type place struct {
 	c    *Config
 	s    *Secrets
-	t    *Trigger
-	item int // index among the destinations
+	item int // index among the destinations, the triggers or the transfers
 }
 
 // spec is a field's words.
 type spec struct {
 	key, label, help, def, values string
 	choices                       []string
+	kinds                         string // separated by blanks
 	form                          form
 	must, secret                  bool
 }
 
 // define joins a field's words with its parser, its formatter and its place.
-// parse never sees an empty text: that stands for the default.
-func define[T any](w spec, parse func(string) (T, Verdict), format func(T) string, at func(place) *T) Field {
+// parse never sees an empty text: that stands for the default. put writes a value
+// where that is more than an assignment.
+func define[T any](w spec, parse func(string) (T, Verdict), format func(T) string, at func(place) *T, put ...func(place, T)) Field {
 	return Field{
 		Key: w.key, Label: w.label, Help: w.help, Default: w.def, Secret: w.secret, Choices: w.choices,
-		values: w.values, form: w.form, must: w.must,
+		kinds: strings.Fields(w.kinds), values: w.values, form: w.form, must: w.must,
 		Check: func(raw string) Verdict {
 			if strings.TrimSpace(raw) == "" {
 				return emptyVerdict(w)
@@ -77,6 +83,10 @@ func define[T any](w spec, parse func(string) (T, Verdict), format func(T) strin
 				if value, v = parse(raw); v.Blocks() {
 					return
 				}
+			}
+			if len(put) > 0 {
+				put[0](p, value)
+				return
 			}
 			*at(p) = value
 		},
@@ -116,14 +126,14 @@ func Lookup(key string) (Field, bool) {
 // noField tells that a key is none that a value can be set at.
 func noField(key string) Verdict {
 	pattern := key
-	if rest, ok := strings.CutPrefix(key, triggersKey+"."); ok && !strings.Contains(rest, ".") {
-		pattern = triggersKey + ".*"
+	if ls := listIn(key); ls != nil && strings.Count(key, ".") == 1 {
+		pattern = ls.key + ".*"
 	}
 	if !isSection(pattern) {
 		return wrong("unknown key", "There is no such key.")
 	}
 	i := order(pattern)
-	if pattern != key { // not a trigger's name but what it does
+	if pattern != key { // not an item's name but what it does
 		i++
 	}
 	example := strings.Replace(table[i].Key, pattern, key, 1)
@@ -135,24 +145,33 @@ type spot struct {
 	key  string
 	f    *Field
 	item int    // mail.destinations.N: N from 1; else 0
-	trig string // triggers.NAME.…: the name, or an index from 1
+	in   *list  // triggers, transfers and what is below them
+	name string // triggers.NAME.…: the name, or an index from 1; empty: the whole list
 }
+
+// leaf is the last part of the field's key.
+func (sp spot) leaf() string { return sp.f.Key[strings.LastIndexByte(sp.f.Key, '.')+1:] }
+
+// whole reports that the spot is a list with all its items.
+func (sp spot) whole() bool { return sp.in != nil && sp.name == "" }
 
 const (
 	destinationsKey = "mail.destinations"
-	triggersKey     = "triggers"
 	// MaxDestinations is how many addresses a notification goes to at most (the manual).
 	MaxDestinations = 3
 	// MaxTriggers is how many triggers there are at most (the family's manuals).
 	MaxTriggers = 5
+	// MaxTransfers is how many places images may go to.
+	MaxTransfers = 8
 )
 
 func find(key string) (spot, bool) {
-	switch key {
-	case triggersKey:
-		return spot{key: key, f: &triggersWhole}, true
-	case destinationsKey:
+	if key == destinationsKey {
 		return spot{key: key, f: byKey[destinationsKey+".*"]}, true
+	}
+	ls := listIn(key)
+	if ls != nil && key == ls.key {
+		return spot{key: key, f: &ls.whole, in: ls}, true
 	}
 	if f, ok := byKey[key]; ok {
 		return spot{key: key, f: f}, true
@@ -164,69 +183,62 @@ func find(key string) (spot, bool) {
 		}
 		return spot{key: key, f: byKey[destinationsKey+".*"], item: n}, true
 	}
-	if rest, ok := strings.CutPrefix(key, triggersKey+"."); ok {
+	if ls != nil {
+		rest := key[len(ls.key)+1:]
 		i := strings.LastIndexByte(rest, '.')
 		if i < 1 {
 			return spot{}, false
 		}
-		if f, ok := byKey[triggersKey+".*"+rest[i:]]; ok {
-			return spot{key: key, f: f, trig: rest[:i]}, true
+		if f, ok := byKey[ls.key+".*"+rest[i:]]; ok {
+			return spot{key: key, f: f, in: ls, name: rest[:i]}, true
 		}
 	}
 	return spot{}, false
 }
 
 // spots lists every concrete key of c in table order: all three destinations,
-// and each trigger's fields.
+// and the fields of each trigger and transfer.
 func spots(c *Config) []spot {
 	var all []spot
-	triggersDone := false
+	done := map[*list]bool{}
 	for i := range table {
 		f := &table[i]
+		ls := listIn(f.Key)
 		switch {
 		case f.Key == destinationsKey+".*":
 			for n := 1; n <= MaxDestinations; n++ {
 				all = append(all, spot{key: destinationsKey + "." + strconv.Itoa(n), f: f, item: n})
 			}
-		case strings.HasPrefix(f.Key, triggersKey+".*"):
-			if triggersDone {
-				continue
-			}
-			triggersDone = true
-			for n := range c.Triggers {
-				name := triggerKey(c, n)
+		case ls == nil:
+			all = append(all, spot{key: f.Key, f: f})
+		case !done[ls]:
+			done[ls] = true
+			for n := range ls.size(c) {
+				name := ls.called(c, n)
 				for j := range table {
-					if leaf, ok := strings.CutPrefix(table[j].Key, triggersKey+".*."); ok {
-						all = append(all, spot{key: triggersKey + "." + name + "." + leaf, f: &table[j], trig: name})
+					if leaf, ok := strings.CutPrefix(table[j].Key, ls.key+".*."); ok {
+						all = append(all, spot{key: ls.key + "." + name + "." + leaf, f: &table[j], in: ls, name: name})
 					}
 				}
 			}
-		default:
-			all = append(all, spot{key: f.Key, f: f})
 		}
 	}
 	return all
 }
 
-// triggerKey is what a trigger is called in a key: its name, or its number
-// where the name is empty, taken or would not fit into a key.
-func triggerKey(c *Config, n int) string {
-	name := c.Triggers[n].Name
-	if _, v := parseTriggerName(name); v.Blocks() || triggerIndex(c, name) != n {
-		return strconv.Itoa(n + 1)
+// at finds where a spot's value is; false where c has no such item.
+func (sp spot) at(c *Config, s *Secrets) (place, bool) {
+	p := place{c: c, s: s}
+	switch {
+	case sp.item > 0:
+		p.item = sp.item - 1
+		return p, p.item < len(c.Mail.Destinations)
+	case sp.whole():
+	case sp.in != nil:
+		p.item = sp.in.index(c, sp.name)
+		return p, p.item >= 0
+	case strings.Contains(sp.f.Key, "*"):
+		return p, false
 	}
-	return name
-}
-
-// triggerIndex finds a trigger by its name, else by its number from 1; -1 where there is none.
-func triggerIndex(c *Config, name string) int {
-	for i := range c.Triggers {
-		if c.Triggers[i].Name == name {
-			return i
-		}
-	}
-	if n, err := strconv.Atoi(name); err == nil && n >= 1 && n <= len(c.Triggers) {
-		return n - 1
-	}
-	return -1
+	return p, true
 }

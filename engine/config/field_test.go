@@ -17,7 +17,7 @@ func leaves(v reflect.Value, path string, out map[string]string) {
 		for i := range v.NumField() {
 			leaves(v.Field(i), path+"."+v.Type().Field(i).Name, out)
 		}
-	case v.Type() == reflect.TypeFor[[]Trigger]():
+	case v.Type() == reflect.TypeFor[[]Trigger]() || v.Type() == reflect.TypeFor[[]Transfer]():
 		for i := range v.Len() {
 			for j := range v.Index(i).NumField() {
 				f := v.Index(i).Field(j)
@@ -27,7 +27,7 @@ func leaves(v reflect.Value, path string, out map[string]string) {
 				out[fmt.Sprintf("%s.%d.%s", path, i, v.Index(i).Type().Field(j).Name)] = fmt.Sprintf("%#v", f)
 			}
 		}
-	case v.Type() == reflect.TypeFor[[]string]():
+	case v.Type() == reflect.TypeFor[[]string](): // the destinations
 		out[path+".*"] = fmt.Sprint(v)
 	default:
 		out[path] = fmt.Sprintf("%#v", v)
@@ -45,22 +45,31 @@ func TestFieldTableIsComplete(t *testing.T) {
 		"triggers.*.name": "yard", "triggers.*.source": "manual", "triggers.*.threshold": "1", "triggers.*.sensitivity": "2", "triggers.*.zones": "[[1, 2, 3, 4]]", "triggers.*.active": "{days: [mon]}",
 		"triggers.*.pre": "1s", "triggers.*.post": "2 images", "triggers.*.interval": "1s", "triggers.*.transfer": "nas", "triggers.*.notify": "false", "triggers.*.hold_off": "7s", "triggers.*.line": "gpiochip0:4",
 		"triggers.*.edge": "both", "triggers.*.debounce": "1s", "triggers.*.and": "{source: motion, within: 5s}",
-		"transfers": "[{name: nas, kind: ftp}]", "storage.directory": "/d", "storage.max_bytes": "1GB", "storage.max_age": "1d", "ssh.listen": ":1", "ssh.authorized_keys": "/k",
+		"triggers.*.every": "5m", "triggers.*.quality": "50", "triggers.*.full": "keep", "triggers.*.destinations": "[a@example.net]", "triggers.*.subject": "Yard",
+		"transfers.*.name": "nas", "transfers.*.kind": "ftp", "transfers.*.server": "nas.local", "transfers.*.port": "2121", "transfers.*.security": "tls", "transfers.*.username": "u", "transfers.*.password": "p", "transfers.*.key_file": "/k",
+		"transfers.*.host_key": "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU", "transfers.*.ca_file": "/a", "transfers.*.pin": "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=", "transfers.*.path": "{site}", "transfers.*.file": "{n}.jpg",
+		"transfers.*.url": "https://nas.local/", "transfers.*.method": "post", "transfers.*.auth": "basic", "transfers.*.headers": "{X-Camera: gate3}", "transfers.*.topic": "a/b", "transfers.*.discovery": "true", "transfers.*.destinations": "[a@example.net]",
+		"site.holidays": "[2026-12-25, 01-01]", "camera.buffer": "16MB", "privacy.active": "{days: [mon]}", "privacy.line": "KEY",
+		"storage.directory": "/d", "storage.max_bytes": "1GB", "storage.max_age": "1d", "ssh.listen": ":1", "ssh.authorized_keys": "/k",
 		"serial": "[{device: /dev/ttyS0, baud: 9600, term: vt100}]", "version": "1",
 	}
 	fresh := func() (Config, Secrets) {
 		c := slots(Default())
 		c.Version = 0 // its only good value is the default
 		c.Triggers = []Trigger{ExampleTrigger()}
-		return c, Secrets{}
+		c.Transfers = []Transfer{{Name: "box"}}
+		transfers.fill(&c, 0)
+		c.Transfers[0].Name = "box"
+		return c, Secrets{Transfers: map[string]string{}}
 	}
 	flat := func(c Config, s Secrets) map[string]string {
 		out := map[string]string{}
 		leaves(reflect.ValueOf(c), "", out)
 		out[".Secrets.SMTPPassword"] = s.SMTPPassword
+		out[".Secrets.Transfers"] = fmt.Sprint(s.Transfers)
 		return out
 	}
-	if n := reflect.TypeFor[Secrets]().NumField(); n != 1 {
+	if n := reflect.TypeFor[Secrets]().NumField(); n != 2 {
 		t.Fatalf("Secrets has %d fields: extend this test", n)
 	}
 	c0, s0 := fresh()
@@ -73,7 +82,7 @@ func TestFieldTableIsComplete(t *testing.T) {
 			continue
 		}
 		c, s := fresh()
-		p := place{c: &c, s: &s, t: &c.Triggers[0]}
+		p := place{c: &c, s: &s}
 		f.set(p, sample)
 		changed := ""
 		for path, was := range before {
@@ -93,7 +102,7 @@ func TestFieldTableIsComplete(t *testing.T) {
 		by[changed] = f.Key
 		text := f.get(p)
 		c, s = fresh()
-		p = place{c: &c, s: &s, t: &c.Triggers[0]}
+		p = place{c: &c, s: &s}
 		f.set(p, text)
 		if again := f.get(p); again != text {
 			t.Errorf("field %s: %q is read back as %q", f.Key, text, again)
@@ -150,7 +159,7 @@ func TestFieldWords(t *testing.T) {
 
 func TestDefault(t *testing.T) {
 	c := Default()
-	want := Config{Version: 1, Camera: Camera{Width: 640, Height: 480, FPS: 15}, SMTP: SMTP{Port: 587, Security: "auto", Auth: "auto"},
+	want := Config{Version: 1, Camera: Camera{Width: 640, Height: 480, FPS: 15, Buffer: 8 << 20}, SMTP: SMTP{Port: 587, Security: "auto", Auth: "auto"},
 		Mail: Mail{Subject: "CameraNotification", HoldOff: time.Minute, PictureWait: time.Second, DigestAfter: 20, StateMails: true}, Storage: Storage{MaxBytes: 2e9, MaxAge: 30 * day}}
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("Default() = %+v", c)
@@ -163,7 +172,7 @@ func TestDefault(t *testing.T) {
 	}
 	e := ExampleTrigger()
 	trigger := Trigger{Name: "motion", Source: "motion", Threshold: 5, Sensitivity: 5, Zones: []Zone{{0, 0, 100, 100}}, Pre: Extent{Images: 5}, Post: Extent{Time: 10 * time.Second},
-		Interval: 500 * time.Millisecond, Transfer: "none", Notify: true, Edge: "rising", Debounce: 20 * time.Millisecond}
+		Every: time.Hour, Interval: 500 * time.Millisecond, Quality: 80, Full: "overwrite", Transfer: "none", Notify: true, Edge: "rising", Debounce: 20 * time.Millisecond}
 	if !reflect.DeepEqual(e, trigger) {
 		t.Errorf("ExampleTrigger() = %+v", e)
 	}
@@ -187,7 +196,7 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 func TestReference(t *testing.T) {
 	r := Reference()
 	for _, f := range Fields() {
-		if !strings.Contains(r, f.Help) {
+		if !strings.Contains(r, cell(f.Help)) {
 			t.Errorf("%s is not in the reference", f.Key)
 		}
 	}

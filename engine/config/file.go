@@ -149,13 +149,14 @@ func (f *File) judge(b content) (Loaded, map[string]Finding) {
 		where[key] = Finding{File: f.path, Line: line}
 	}
 	for key, line := range kept.lines {
-		if own := byKey[key]; own != nil && own.Secret {
+		if own, ok := find(key); ok && own.f.Secret {
 			where[key] = Finding{File: f.secretsPath(), Line: line}
 		}
 	}
 	found := append(main.out, kept.out...)
 	if !hasErrors(found) { // one fault, one line: what follows from a wrong value is not told
-		for _, x := range cross(c, s.SMTPPassword != "") {
+		found = append(found, unusedSecrets(c, s, kept)...)
+		for _, x := range cross(c, s) {
 			if !slices.ContainsFunc(found, func(y Finding) bool { return y.Key == x.Key && y.Verdict == x.Verdict }) {
 				found = joined(found, locate(x.Finding, where, f.path))
 			}
@@ -166,6 +167,18 @@ func (f *File) judge(b content) (Loaded, map[string]Finding) {
 		found = found[:maxFindings]
 	}
 	return Loaded{Config: c, Secrets: s, Revision: b.revision(), Findings: found}, where
+}
+
+// unusedSecrets tells of passwords that belong to no transfer. Their names are not
+// shown: whatever stands in the secrets file may be a password.
+func unusedSecrets(c Config, s Secrets, kept loader) (out []Finding) {
+	for name := range s.Transfers {
+		if !transfers.has(&c, name) {
+			out = append(out, Finding{File: kept.file, Line: kept.lines[transfers.key+"."+name], Key: transfers.key,
+				Verdict: wary("no such transfer", "This is the password of a transfer that the configuration does not have: it is not used.")})
+		}
+	}
+	return out
 }
 
 // sort puts what forbids using the files first, then by file and line.
@@ -285,7 +298,7 @@ func agrees(after Loaded, want Config, secrets Secrets, changes []Change) bool {
 			}
 		}
 	}
-	return after.Secrets == secrets && equal(after.Config, want)
+	return after.Secrets.Equal(secrets) && equal(after.Config, want)
 }
 
 // equal compares by the fields' texts, so that an empty list equals none.

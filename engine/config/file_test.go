@@ -150,7 +150,7 @@ func TestBadFiles(t *testing.T) {
 		{"wrong trigger value", "triggers:\n  - name: yard\n    threshold: 12\n", "watchpost.yaml:3: triggers.yard.threshold: A whole number from 1 to 9."},
 		{"unknown trigger key", "triggers:\n  - name: yard\n    thresold: 5\n", "watchpost.yaml:3: triggers.yard.thresold: There is no such key. Is threshold meant?"},
 		{"triggers of one name", "triggers:\n  - name: yard\n  - name: yard\n", "watchpost.yaml:3: triggers.2.name: Another trigger is called \"yard\" too."},
-		{"timer that notifies", "triggers:\n  - name: t\n    source: timer\n    notify: true\n", "watchpost.yaml:3: triggers.t.source: warning: This is not carried out by this version: the trigger stays unavailable.\nwatchpost.yaml:4: triggers.t.notify: A timer trigger has no e-mail notification: leave notify out."},
+		{"timer that notifies", "triggers:\n  - name: t\n    source: timer\n    notify: true\n", "watchpost.yaml:4: triggers.t.notify: A timer trigger has no e-mail notification: leave notify out."},
 		{"zones as text", "triggers:\n  - {name: yard, zones: all}\n", "watchpost.yaml:2: triggers.yard.zones: Here stands a list of [x, y, width, height] in percent."},
 		{"password in clear", "smtp: {server: mail.example.net, security: none, username: u}\nmail: {reply_address: a@example.net, destinations: [b@example.net]}\n", "watchpost.yaml:1: smtp.password: warning: A user name is set but no password: the server will refuse the login.\nwatchpost.yaml:1: smtp.security: Without encryption the password travels in clear: choose auto."},
 		{"escape sequences are not repeated", "\"a\\e[2Jb\": 1\n", "watchpost.yaml:1: a?[2Jb: There is no such key."},

@@ -113,10 +113,11 @@ func FuzzAddress(f *testing.F) {
 // change of any kind.
 func FuzzLoad(f *testing.F) {
 	f.Add([]byte(example))
+	f.Add([]byte(twoPlaces))
 	for _, s := range []string{"", "smtp:\n", "mail: {destinations: [a@x.org]}\n", "triggers:\n- name: a\n", "site: {name: 'a\n  b'}\n", "site:\n  name: >-\n    x\n", "? smtp\n: {port: 25}\n", "smtp: {port: 25,}\n", "\"smtp\": {\"port\":25}\n", "smtp: !!map {}\n", "a: &b c\n", "smtp:\n    # c\n    port: 25 # d\n"} {
 		f.Add([]byte(s))
 	}
-	changes := []Change{{"site.name", "a: #b"}, {"smtp.port", "25"}, {"mail.destinations.1", "z@example.org"}, {"mail.hold_off", "7"}, {"triggers.1.threshold", "3"}, {"storage.max_age", "9d"}}
+	changes := []Change{{"site.name", "a: #b"}, {"smtp.port", "25"}, {"mail.destinations.1", "z@example.org"}, {"mail.hold_off", "7"}, {"triggers.1.threshold", "3"}, {"storage.max_age", "9d"}, {"transfers.1.name", "z"}, {"transfers.1.port", "2222"}, {"triggers.1.destinations", "z@example.org"}, {"site.holidays", "12-25"}}
 	dir := f.TempDir()
 	f.Fuzz(func(t *testing.T, data []byte) {
 		file := Open(filepath.Join(dir, "watchpost.yaml")) // a worker has one folder and one input at a time
@@ -151,7 +152,10 @@ func FuzzLoad(f *testing.F) {
 // FuzzSave types any text into any field and saves it. What Save accepts loads
 // again and says the same; what it does not accept changes nothing.
 func FuzzSave(f *testing.F) {
-	keys := append([]string{"mail.destinations", "triggers", "mail.destinations.1", "mail.destinations.3", "triggers.yard.name", "triggers.by hand.source", "triggers.2.zones", "no.such"}, byKeys()...)
+	keys := append([]string{"mail.destinations", "triggers", "mail.destinations.1", "mail.destinations.3", "triggers.yard.name", "triggers.by hand.source", "triggers.2.zones", "no.such", "transfers"}, byKeys()...)
+	for i := range transferFields {
+		keys = append(keys, strings.Replace(transferFields[i].Key, "*", "nas", 1))
+	}
 	for i := range keys {
 		f.Add(uint8(i), "auto", "x")
 	}
@@ -161,14 +165,29 @@ func FuzzSave(f *testing.F) {
 	for _, s := range seeds(others["triggers"]) {
 		f.Add(uint8(1), s, s)
 	}
+	for _, s := range seeds(others["transfers"]) {
+		f.Add(uint8(8), s, s)
+	}
+	for n := range transferFields {
+		for _, s := range seeds(others[keys[len(keys)-1-n]]) {
+			f.Add(uint8(len(keys)-1-n), s, s)
+		}
+	}
 	f.Fuzz(func(t *testing.T, n uint8, raw, secret string) {
 		file := Open(filepath.Join(t.TempDir(), "watchpost.yaml"))
-		changes := []Change{{keys[int(n)%len(keys)], raw}, {"smtp.password", secret}}
-		text := example
-		if changes[0].Key == triggersKey { // comments inside would be refused
+		changes := []Change{{keys[int(n)%len(keys)], raw}, {"smtp.password", secret}, {"transfers.web.password", secret}}
+		text := example + twoPlaces[strings.Index(twoPlaces, "transfers:"):]
+		if changes[0].Key == transfers.key {
+			changes = changes[:2] // there may be no such transfer any more
+			text = strings.NewReplacer("  # in the cellar\n", "", "   # the box", "", "   # asked for", "").Replace(text)
+		}
+		if changes[0].Key == triggers.key { // comments inside would be refused
 			text = strings.NewReplacer("  # the yard\n", "", "   # nights", "", "   # yes", "").Replace(text)
 		}
 		if err := os.WriteFile(file.Path(), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file.secretsPath(), []byte(twoSecrets), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		l, err := file.Save(changes)
@@ -176,7 +195,7 @@ func FuzzSave(f *testing.F) {
 		switch {
 		case loadErr != nil || hasErrors(again.Findings):
 			t.Fatalf("%q was saved and does not load: %v %v", changes, loadErr, again.Findings)
-		case err == nil && (!equal(again.Config, l.Config) || again.Secrets != l.Secrets):
+		case err == nil && (!equal(again.Config, l.Config) || !again.Secrets.Equal(l.Secrets)):
 			t.Fatalf("%q was saved and loads differently", changes)
 		case errors.Is(err, ErrRefused) && !hasErrors(l.Findings):
 			t.Fatalf("%q was refused without a reason", changes)
@@ -200,6 +219,8 @@ func FuzzDraft(f *testing.F) {
 		f.Add("smtp.server", s)
 		f.Add("mail.destinations.2", s)
 		f.Add("triggers.yard.name", s)
+		f.Add("transfers.nas.name", s)
+		f.Add("transfers", s)
 		f.Add(s, s)
 	}
 	f.Fuzz(func(t *testing.T, key, raw string) {
@@ -210,7 +231,7 @@ func FuzzDraft(f *testing.F) {
 			t.Errorf("%q %q: %q is over 20 columns", key, raw, v.Short)
 		}
 		_, blocked := d.Blocking()
-		_, _, found := PatchFor(d.base.Config, Secrets{SMTPPassword: "x"}, d.Changes())
+		_, _, found := PatchFor(d.base.Config, d.marks(), d.Changes())
 		if !blocked && hasErrors(found) {
 			t.Errorf("%q %q: nothing blocks, but it is refused: %v", key, raw, found)
 		}

@@ -28,7 +28,7 @@ type loader struct {
 // and a kind: whatever stands there may be a password.
 func (l *loader) add(line int, key string, v Verdict) {
 	if l.secret {
-		key, v = withoutText(key, v)
+		key, v = l.withoutText(key, v)
 	}
 	l.tell(line, key, v)
 }
@@ -41,15 +41,26 @@ func (l *loader) tell(line int, key string, v Verdict) {
 }
 
 // withoutText leaves of a finding only what this program says by itself: keys of
-// the field table, and what a secret's own check says, which never shows it.
-func withoutText(key string, v Verdict) (string, Verdict) {
-	for key != "" && byKey[key] == nil && !isSection(key) {
+// the field table, names of the configuration, and what a secret's own check says,
+// which never shows it.
+func (l *loader) withoutText(key string, v Verdict) (string, Verdict) {
+	for key != "" && byKey[key] == nil && !isSection(key) && !l.named(key) {
 		key = key[:max(strings.LastIndexByte(key, '.'), 0)]
 	}
-	if own := byKey[key]; v == inMainFile || own != nil && own.Secret {
+	if own, ok := find(key); v == inMainFile || ok && own.f.Secret {
 		return key, v
 	}
-	return key, Verdict{Level: v.Level, Short: v.Short, Text: "This is not right (" + v.Short + "): the file holds smtp: {password: \"…\"}, in quotes."}
+	holds := "smtp: {password: \"…\"}"
+	if listIn(key) == &transfers {
+		holds = "transfers: {NAME: {password: \"…\"}}"
+	}
+	return key, Verdict{Level: v.Level, Short: v.Short, Text: "This is not right (" + v.Short + "): the file holds " + holds + ", in quotes."}
+}
+
+// named reports whether a key is one of an item that the configuration has.
+func (l *loader) named(key string) bool {
+	sp, ok := find(key)
+	return ok && sp.name != "" && sp.in.has(l.c, sp.name)
 }
 
 // at notes the line of a key.
@@ -142,6 +153,7 @@ func (l *loader) walk(m *yaml.Node, pattern, shown string, p place) {
 		}
 		seen[k.Value] = true
 		f, leaf := byKey[pat]
+		ls := listIn(pat)
 		switch {
 		case leaf:
 			l.at(key, k.Line)
@@ -151,13 +163,16 @@ func (l *loader) walk(m *yaml.Node, pattern, shown string, p place) {
 		case pat == destinationsKey:
 			l.at(key, k.Line)
 			l.destinations(v)
-		case pat == triggersKey:
+		case ls != nil && pat == ls.key:
 			l.at(key, k.Line)
-			if l.secret {
+			switch {
+			case !l.secret:
+				l.items(ls, v)
+			case ls == &transfers:
+				l.secrets(ls, v)
+			default:
 				l.add(k.Line, key, inMainFile)
-				break
 			}
-			l.triggers(v)
 		case isSection(pat) && v.Kind == yaml.MappingNode:
 			l.at(key, k.Line)
 			l.walk(v, pat, key, p)
@@ -175,7 +190,11 @@ var inMainFile = wrong("not a secret", "This is no secret: it belongs in the con
 func (l *loader) leaf(f *Field, n *yaml.Node, key string, p place) {
 	switch {
 	case f.Secret && !l.secret:
-		l.add(n.Line, key, wrong("secret in the file", "This is a secret: it belongs in secrets.yaml beside this file, under the same key."))
+		v := wrong("secret in the file", "This is a secret: it belongs in secrets.yaml beside this file, under the same key.")
+		if sp, ok := find(key); ok && sp.name != "" {
+			v.Text = "This is a secret: it belongs in secrets.yaml beside this file: " + sp.in.key + ": {" + oneLine(sp.name) + ": {" + sp.leaf() + ": …}}."
+		}
+		l.add(n.Line, key, v)
 		return
 	case !f.Secret && l.secret:
 		l.add(n.Line, key, inMainFile)
@@ -185,10 +204,10 @@ func (l *loader) leaf(f *Field, n *yaml.Node, key string, p place) {
 	}
 	raw := n.Value
 	switch {
-	case f.form == tree && n.Kind == yaml.ScalarNode && n.Value != "":
+	case f.form == tree && n.Kind == yaml.ScalarNode && n.Value != "": // of several one may stand alone
 		l.add(n.Line, key, wrong("not a list or map", "Here stands a "+f.values+"."))
 		return
-	case f.form == tree && n.Kind != yaml.ScalarNode:
+	case f.form.composed() && n.Kind != yaml.ScalarNode:
 		raw = flowText(n)
 	case n.Kind != yaml.ScalarNode:
 		l.add(n.Line, key, wrong("not one value", "Here stands a single value, not a list or a map."))

@@ -16,7 +16,7 @@ func scalar(value string, as form) *yaml.Node {
 
 // node makes the YAML for a field's value as its get gave it.
 func (f *Field) node(value string) *yaml.Node {
-	if f.form == tree {
+	if f.form.composed() {
 		if value == "" {
 			return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null", Value: "null"}
 		}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -8,15 +9,18 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// edit puts one value into the YAML of a file.
+// edit puts one value into the YAML of a file, or takes a key out of it, or gives
+// it another name.
 type edit struct {
-	path  []string // smtp, port; a trigger is named by its number from 0: triggers, 0, threshold
-	value *yaml.Node
+	path  []string   // smtp, port; an item of a list is named by its number from 0: triggers, 0, threshold
+	value *yaml.Node // nil: see name
+	name  string     // what the key is called from now on; empty: it goes
+	kept  []int      // of a list's items, those that the value begins with as they are; empty: none
 }
 
 // patched makes the bytes of both files with the changed values in them.
 func (f *File) patched(old content, before Loaded, want Config, secrets Secrets, changes []Change) (content, error) {
-	plain, hidden := edits(before.Config, want, secrets, changes)
+	plain, hidden := edits(before, want, secrets, changes)
 	new := old
 	var err error
 	if len(plain) > 0 {
@@ -31,9 +35,17 @@ func (f *File) patched(old content, before Loaded, want Config, secrets Secrets,
 }
 
 // edits turns changes into what is written into each of the two files.
-func edits(before, want Config, s Secrets, changes []Change) (plain, hidden []edit) {
+func edits(before Loaded, want Config, s Secrets, changes []Change) (plain, hidden []edit) {
 	w := slots(want)
-	wholeTriggers := slices.ContainsFunc(changes, func(ch Change) bool { return ch.Key == triggersKey })
+	whole := map[*list]bool{}
+	for _, ch := range changes {
+		if sp, ok := find(ch.Key); ok && sp.whole() {
+			whole[sp.in] = true
+		}
+	}
+	if !whole[&triggers] {
+		changes = append(slices.Clone(changes), followed(before.Config, want)...)
+	}
 	destinations := false
 	for _, ch := range changes {
 		sp, ok := find(ch.Key)
@@ -41,21 +53,21 @@ func edits(before, want Config, s Secrets, changes []Change) (plain, hidden []ed
 			continue
 		}
 		switch {
-		case unchanged(before, want, ch.Key, sp): // its text stays as it is laid out
-		case ch.Key == triggersKey:
-			plain = append(plain, edit{[]string{triggersKey}, triggersWhole.node(formatTriggers(want.Triggers))})
+		case unchanged(before.Config, want, ch.Key, sp): // its text stays as it is laid out
+		case sp.whole():
+			plain = append(plain, edit{path: []string{sp.in.key}, value: sp.f.node(sp.f.get(place{c: &w})), kept: sp.in.kept(before.Config, want)})
 		case ch.Key == destinationsKey || sp.item > 0:
 			if !destinations {
 				destinations = true
-				plain = append(plain, edit{[]string{"mail", "destinations"}, destinationsNode(want.Mail.Destinations)})
+				plain = append(plain, edit{path: []string{"mail", "destinations"}, value: destinationsNode(want.Mail.Destinations)})
 			}
-		case sp.trig != "":
-			if i := triggerIndex(&before, sp.trig); i >= 0 && !wholeTriggers {
-				leaf := sp.f.Key[strings.LastIndexByte(sp.f.Key, '.')+1:]
-				plain = append(plain, edit{[]string{triggersKey, strconv.Itoa(i), leaf}, sp.f.node(sp.f.get(place{c: &w, t: &w.Triggers[i]}))})
+		case sp.in != nil && (sp.f.Secret || whole[sp.in]): // see secretEdits, or in the whole list
+		case sp.in != nil:
+			if i := sp.in.index(&before.Config, sp.name); i >= 0 {
+				plain = append(plain, edit{path: []string{sp.in.key, strconv.Itoa(i), sp.leaf()}, value: sp.f.node(sp.f.get(place{c: &w, item: i}))})
 			}
 		default:
-			e := edit{strings.Split(sp.f.Key, "."), sp.f.node(sp.f.get(place{c: &w, s: &s}))}
+			e := edit{path: strings.Split(sp.f.Key, "."), value: sp.f.node(sp.f.get(place{c: &w, s: &s}))}
 			if sp.f.Secret {
 				hidden = append(hidden, e)
 			} else {
@@ -63,20 +75,68 @@ func edits(before, want Config, s Secrets, changes []Change) (plain, hidden []ed
 			}
 		}
 	}
-	return plain, hidden
+	return plain, append(hidden, secretEdits(before, want, s, whole[&transfers])...)
+}
+
+// followed is the change of each trigger whose transfer has a new name.
+func followed(before, want Config) (out []Change) {
+	for i := range before.Triggers {
+		if now := want.Triggers[i].Transfer; now != before.Triggers[i].Transfer {
+			out = append(out, Change{triggers.keyOf(&before, i) + ".transfer", now})
+		}
+	}
+	return out
+}
+
+// secretEdits brings the transfers' passwords to where they belong. A name is
+// changed in its place, so that the comments beside it stay.
+func secretEdits(before Loaded, want Config, s Secrets, whole bool) (out []edit) {
+	now := before.Secrets.clone().Transfers
+	remove := func(name string) {
+		out = append(out, edit{path: []string{transfers.key, name}})
+		delete(now, name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(now)) { // one that stood there unused is in the way of another
+		if s.Transfers[name] != now[name] && !transfers.has(&before.Config, name) {
+			remove(name)
+		}
+	}
+	for again := !whole; again; {
+		again = false
+		for i, t := range before.Config.Transfers {
+			to := want.Transfers[i].Name
+			value, set := now[t.Name]
+			if _, taken := now[to]; to != t.Name && set && !taken && before.Secrets.Transfers[t.Name] == value {
+				out = append(out, edit{path: []string{transfers.key, t.Name}, name: to})
+				now[to], again = value, true
+				delete(now, t.Name)
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(now)) {
+		if _, stays := s.Transfers[name]; !stays && !transfers.has(&want, name) {
+			remove(name)
+		}
+	}
+	for _, t := range want.Transfers {
+		if value := s.Transfers[t.Name]; value != now[t.Name] {
+			out = append(out, edit{path: []string{transfers.key, t.Name, "password"}, value: byKey["transfers.*.password"].node(value)})
+		}
+	}
+	return out
 }
 
 // unchanged reports that a list or map has the value that it had.
 func unchanged(before, want Config, key string, sp spot) bool {
-	if sp.f.form != tree && key != destinationsKey {
+	if !sp.f.form.composed() && key != destinationsKey {
 		return false
 	}
-	if sp.trig != "" { // it may have a new name
-		i := triggerIndex(&before, sp.trig)
-		if i < 0 || i >= len(want.Triggers) {
+	if sp.name != "" { // it may have a new name
+		i := sp.in.index(&before, sp.name)
+		if i < 0 || i >= sp.in.size(&want) {
 			return false
 		}
-		return sp.f.get(place{t: &before.Triggers[i]}) == sp.f.get(place{t: &want.Triggers[i]})
+		return sp.f.get(place{c: &before, item: i}) == sp.f.get(place{c: &want, item: i})
 	}
 	was, _ := valueIn(&before, &Secrets{}, key)
 	now, _ := valueIn(&want, &Secrets{}, key)

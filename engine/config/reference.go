@@ -20,8 +20,14 @@ func Reference() string {
 			key = f.Key
 		}
 		help := f.Help
-		if f.Secret {
+		switch {
+		case f.Secret && strings.Contains(f.Key, "*"):
+			help += " In `secrets.yaml`, mode 0600: `" + section + ": {NAME: {" + key + ": …}}`."
+		case f.Secret:
 			help += " In `secrets.yaml`, mode 0600, under the same key."
+		}
+		if len(f.kinds) > 0 {
+			help = "(" + strings.Join(f.kinds, ", ") + ") " + help
 		}
 		def := ""
 		if f.Default != "" {
@@ -44,8 +50,9 @@ func sectionTitle(s string) string {
 	switch s {
 	case "":
 		return "key"
-	case triggersKey:
-		return "each of `triggers:`"
+	}
+	if listIn(s) != nil {
+		return "each of `" + s + ":`"
 	}
 	return "`" + s + ":`"
 }

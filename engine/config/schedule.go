@@ -69,6 +69,9 @@ func formatZones(zones []Zone) string {
 
 var weekdays = []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"} // in time.Weekday's order
 
+// holiday stands among the days for the dates of site.holidays.
+const holiday = "holiday"
+
 // parseActive judges the active time: one span or a list of spans.
 func parseActive(raw string) ([]Span, Verdict) {
 	n, v := parseFlow(raw)
@@ -108,9 +111,16 @@ func parseSpan(n *yaml.Node) (s Span, v Verdict) {
 			}
 			seen := map[time.Weekday]bool{}
 			for _, d := range p.value.Content {
+				if d.Kind == yaml.ScalarNode && strings.EqualFold(d.Value, holiday) {
+					if s.Holiday {
+						return s, wrong("day named twice", "The day "+holiday+" is named twice.")
+					}
+					s.Holiday = true
+					continue
+				}
 				w, ok := weekday(d.Value)
 				if !ok || d.Kind != yaml.ScalarNode {
-					return s, wrong("not a day", "The days are mon, tue, wed, thu, fri, sat, sun.")
+					return s, wrong("not a day", "The days are mon, tue, wed, thu, fri, sat, sun, holiday.")
 				}
 				if seen[w] {
 					return s, wrong("day named twice", "The day "+weekdays[w]+" is named twice.")
@@ -162,10 +172,13 @@ func formatActive(spans []Span) string {
 	for _, s := range spans {
 		var b strings.Builder
 		b.WriteByte('{')
-		if len(s.Days) > 0 {
+		if len(s.Days) > 0 || s.Holiday {
 			var days []string
 			for _, d := range s.Days {
 				days = append(days, weekdays[d%7])
+			}
+			if s.Holiday {
+				days = append(days, holiday)
 			}
 			b.WriteString("days: [" + strings.Join(days, ", ") + "], ")
 		}
@@ -239,19 +252,46 @@ func parseAnd(raw string) (*And, Verdict) {
 			if a.Within, v = duration(100*time.Millisecond, 10*time.Minute)(p.value.Value); v.Level != OK {
 				return nil, v
 			}
+		case "line":
+			if p.value.Value != "" {
+				if a.Line, v = parseLine(p.value.Value); v.Level != OK {
+					return nil, v
+				}
+			}
 		default:
-			return nil, wrong("unknown key", "There is no "+quote(p.key)+" here, only source and within.")
+			return nil, wrong("unknown key", "There is no "+quote(p.key)+" here, only source, within and line.")
 		}
 	}
 	if a.Source == "" || a.Within == 0 {
 		return nil, wrong("source and within", text)
 	}
-	return &a, later("the trigger stays unavailable")
+	switch wired := a.Source == event.External || a.Source == event.BuiltIn; {
+	case wired && a.Line == "":
+		return &a, wary("line is missing", "The source "+string(a.Source)+" needs its line: {source: "+string(a.Source)+", within: 5s, line: …}.")
+	case !wired && a.Line != "":
+		return nil, wrong("line not used", "Only the sources external and builtin have a line.")
+	case needsInput(a.Source):
+		return &a, notRead
+	}
+	return &a, fine("")
 }
 
 func formatAnd(a *And) string {
 	if a == nil {
 		return ""
 	}
-	return "{source: " + string(a.Source) + ", within: " + formatDuration(a.Within) + "}"
+	s := "{source: " + string(a.Source) + ", within: " + formatDuration(a.Within)
+	if a.Line != "" {
+		s += ", line: " + inline(scalar(a.Line, text))
+	}
+	return s + "}"
+}
+
+// parsePrivacyLine judges the input that switches privacy mode on.
+func parsePrivacyLine(raw string) (string, Verdict) {
+	s, v := parseLine(raw)
+	if v.Level == OK {
+		v = notRead
+	}
+	return s, v
 }

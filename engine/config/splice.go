@@ -26,6 +26,9 @@ func patch(old []byte, list []edit, versioned bool) ([]byte, error) {
 		if err != nil {
 			return nil, errLayout
 		}
+		if (root == nil || isNull(root)) && e.value == nil {
+			continue
+		}
 		if root == nil || isNull(root) {
 			src = onlyComments(src)
 			if versioned && e.path[0] != "version" {
@@ -34,7 +37,7 @@ func patch(old []byte, list []edit, versioned bool) ([]byte, error) {
 			src = append(src, block(nested(e.path, e.value), "")...)
 			continue
 		}
-		if src, err = (&source{src}).put(root, "", e.path, e.value); err != nil {
+		if src, err = (&source{src}).put(root, "", e.path, e); err != nil {
 			return nil, err
 		}
 	}
@@ -82,7 +85,8 @@ func inline(n *yaml.Node) string {
 }
 
 // put sets the value at a path below the map m, whose key in the field table is pattern.
-func (s *source) put(m *yaml.Node, pattern string, path []string, value *yaml.Node) ([]byte, error) {
+func (s *source) put(m *yaml.Node, pattern string, path []string, e edit) ([]byte, error) {
+	value := e.value
 	key := path[0]
 	pattern = join(pattern, key)
 	at := -1
@@ -91,13 +95,23 @@ func (s *source) put(m *yaml.Node, pattern string, path []string, value *yaml.No
 			at = i
 		}
 	}
-	if at < 0 {
+	switch {
+	case at < 0 && value == nil:
+		return s.text, nil
+	case at < 0:
 		return s.insert(m, pattern, key, nested(path[1:], value))
 	}
 	k, v := m.Content[at], m.Content[at+1]
 	switch {
+	case len(path) == 1 && value == nil:
+		return s.rename(m, k, v, e.name)
 	case len(path) == 1:
+		if anew, ok := s.fewerAndMore(v, value, e.kept); ok {
+			return anew, nil
+		}
 		return s.replace(m, k, v, value)
+	case isNull(v) && value == nil:
+		return s.text, nil
 	case isNull(v):
 		return s.replace(m, k, v, nested(path[1:], value))
 	case v.Kind == yaml.SequenceNode:
@@ -105,11 +119,36 @@ func (s *source) put(m *yaml.Node, pattern string, path []string, value *yaml.No
 		if len(path) < 3 || i >= len(v.Content) || v.Content[i].Kind != yaml.MappingNode {
 			return nil, errLayout
 		}
-		return s.put(v.Content[i], pattern+".*", path[2:], value)
+		return s.put(v.Content[i], pattern+".*", path[2:], e)
 	case v.Kind == yaml.MappingNode:
-		return s.put(v, pattern, path[1:], value)
+		return s.put(v, pattern, path[1:], e)
 	}
 	return nil, errLayout
+}
+
+// rename gives a key of the map m another name; without one the key goes, with its
+// value and the comments beside that.
+func (s *source) rename(m, k, v *yaml.Node, name string) ([]byte, error) {
+	from, to, ok := s.extent(k)
+	if !ok {
+		return nil, errLayout
+	}
+	if name != "" {
+		return s.splice(from, to, inline(scalar(name, text))), nil
+	}
+	if _, end, ok := s.extent(v); ok {
+		to = end
+	} else if !isNull(v) {
+		return nil, errLayout
+	}
+	if m.Style&yaml.FlowStyle != 0 {
+		return (&source{s.text}).cut(from, to), nil
+	}
+	start := s.lineStart(from)
+	if len(bytes.TrimSpace(s.text[start:from])) > 0 {
+		return nil, errLayout
+	}
+	return s.splice(start, s.lineEnd(to), ""), nil
 }
 
 // replace puts a new value in the place of v. Comments inside v are never lost on

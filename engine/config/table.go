@@ -1,14 +1,15 @@
 package config
 
 import (
+	"slices"
 	"strconv"
 	"time"
 )
 
 // table is the field table: each field once, in the order of the file. The
 // form, the plain prompts, check, set, the loader and the reference use it.
-// Trigger fields stand in table_trigger.go.
-var table = append(append([]Field{
+// The fields of a trigger and of a transfer stand in files of their own.
+var table = slices.Concat([]Field{
 	define(spec{key: "version", label: "Version", def: "1", values: "1",
 		help: "The format of the configuration file."},
 		parseVersion, strconv.Itoa, func(p place) *int { return &p.c.Version }),
@@ -19,6 +20,9 @@ var table = append(append([]Field{
 	define(spec{key: "site.time_zone", label: "Time zone", form: text, values: "IANA name; empty: the system's zone",
 		help: "The zone of the times in subjects and texts, such as Europe/Berlin."},
 		parseTimeZone, same, func(p place) *string { return &p.c.Site.TimeZone }),
+	define(spec{key: "site.holidays", label: "Holidays", form: several, values: "list of up to 64 dates: 2026-12-25, or 12-25 for each year",
+		help: "Dates that are no weekday for active times: [2026-12-25, 01-01]."},
+		parseHolidays, formatHolidays, func(p place) *[]Date { return &p.c.Site.Holidays }),
 
 	define(spec{key: "camera.source", label: "Camera", form: text, values: "v4l2:PATH, clip:FILE, clip:FILE?once, scene:, pipe:COMMAND (not in this version); empty: the first camera found",
 		help: "Where the images come from: v4l2:/dev/video0, clip:FILE or scene:."},
@@ -32,6 +36,9 @@ var table = append(append([]Field{
 	define(spec{key: "camera.fps", label: "Frame rate", def: "15", values: "1–240 a second",
 		help: "Frames a second; the camera takes its nearest."},
 		number(1, 240), strconv.Itoa, func(p place) *int { return &p.c.Camera.FPS }),
+	define(spec{key: "camera.buffer", label: "Image buffer", def: "8MiB", values: "1MB–1GB",
+		help: "Memory for the newest images, those from before a trigger among them."},
+		size(1e6, 1e9), formatSize, func(p place) *int64 { return &p.c.Camera.Buffer }),
 
 	define(spec{key: "smtp.server", label: "SMTP server", form: text, values: "host name, IPv4, or IPv6 in brackets",
 		help: "Outgoing mail server. A web-only mail service without SMTP cannot be used."},
@@ -88,11 +95,13 @@ var table = append(append([]Field{
 	define(spec{key: "mail.heartbeat", label: "Heartbeat", def: "0", values: "0 (none), or 1h–31d",
 		help: "A mail every so often that says all is well, such as 1d. 0: none."},
 		parseHeartbeat, formatDuration, func(p place) *time.Duration { return &p.c.Mail.Heartbeat }),
-}, triggerFields...),
-
-	define(spec{key: "transfers", label: "Transfers", form: tree, values: "list of {name, kind, …}",
-		help: "Places that images go to; not carried out by this version."},
-		parseTransfers, formatTransfers, func(p place) *[]Transfer { return &p.c.Transfers }),
+}, triggerFields, transferFields, []Field{
+	define(spec{key: "privacy.active", label: "Privacy time", form: tree, values: `{days, from, to} or a list of them; empty: by hand only`,
+		help: `When privacy mode is on by itself: {from: "08:00", to: "18:00"}.`},
+		parseActive, formatActive, func(p place) *[]Span { return &p.c.Privacy.Active }),
+	define(spec{key: "privacy.line", label: "Privacy line", form: text, values: "gpiochipN:LINE, or a line's name; empty: none",
+		help: "An input, such as a key switch, that keeps privacy mode on while active."},
+		parsePrivacyLine, same, func(p place) *string { return &p.c.Privacy.Line }),
 
 	define(spec{key: "storage.directory", label: "Directory", form: text, values: "absolute path; empty: /var/lib/watchpost for root, else $XDG_STATE_HOME/watchpost",
 		help: "Where events, images and waiting mail are kept."},
@@ -114,7 +123,7 @@ var table = append(append([]Field{
 	define(spec{key: "serial", label: "Serial consoles", form: tree, values: "list of {device, baud, term}",
 		help: "Serial consoles; not carried out by this version."},
 		parseSerial, formatSerial, func(p place) *[]Serial { return &p.c.Serial }),
-)
+})
 
 var byKey map[string]*Field
 
@@ -123,9 +132,9 @@ func init() { // not an initialiser: the table's own checks lead back to it
 	for i := range table {
 		byKey[table[i].Key] = &table[i]
 	}
-	triggersWhole = define(spec{key: triggersKey, label: "Triggers", form: tree, values: "list of up to 5 triggers",
-		help: "All triggers as one YAML list: [{name: yard, source: motion}]."},
-		parseTriggers, formatTriggers, func(p place) *[]Trigger { return &p.c.Triggers })
+	for _, ls := range lists {
+		ls.whole = wholeList(ls)
+	}
 }
 
 func same(s string) string { return s }

@@ -151,21 +151,27 @@ func parseTimeZone(raw string) (string, Verdict) {
 	return "", wrong("no time zone", text)
 }
 
-// parseTriggerName judges a trigger's name, which also stands in keys and on the command line.
-func parseTriggerName(raw string) (string, Verdict) {
-	s := strings.TrimSpace(raw)
-	if v := plainText(s); v.Level != OK {
-		return "", v
-	}
-	for _, r := range s {
-		if !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) && !strings.ContainsRune("-_ ", r) {
-			return "", wrong("bad character", "A trigger's name has letters, digits, hyphens, underscores and spaces.")
+// nameFor judges the name of an item of a list, which also stands in keys and on
+// the command line. No transfer is called none.
+func nameFor(noun string) func(string) (string, Verdict) {
+	return func(raw string) (string, Verdict) {
+		s := strings.TrimSpace(raw)
+		if v := plainText(s); v.Level != OK {
+			return "", v
 		}
+		for _, r := range s {
+			if !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) && !strings.ContainsRune("-_ ", r) {
+				return "", wrong("bad character", "A "+noun+"'s name has letters, digits, hyphens, underscores and spaces.")
+			}
+		}
+		if n := utf8.RuneCountInString(s); n == 0 || n > 32 {
+			return "", wrong("over 32 characters", "A "+noun+"'s name has 1 to 32 characters.")
+		}
+		if noun == "transfer" && strings.EqualFold(s, "none") {
+			return "", wrong("not a name", "A transfer cannot be called none: that stands for no transfer.")
+		}
+		return s, fine("")
 	}
-	if n := utf8.RuneCountInString(s); n == 0 || n > 32 {
-		return "", wrong("over 32 characters", "A trigger's name has 1 to 32 characters.")
-	}
-	return s, fine("")
 }
 
 // parseListen judges where the SSH server listens: ":2222" or "192.0.2.1:2222".

@@ -100,11 +100,11 @@ func TestTriggerListFaults(t *testing.T) {
 		{"triggers:\n- name: a\n- name: a\n- name: ' '\n", "watchpost.yaml:3: triggers.2.name: Another trigger is called \"a\" too.\nwatchpost.yaml:4: triggers.3.name: The value is incomplete. The name cannot be empty."},
 		{"triggers:\n- name: a\n- name: A\n", "watchpost.yaml:3: triggers.A.name: Another trigger is called \"a\": capitals make no difference."},
 		{"triggers:\n- 5\n- name: a\n- name: a\n", "watchpost.yaml:2: triggers.1: A trigger is a map: {name: yard, source: motion}.\nwatchpost.yaml:4: triggers.3.name: Another trigger is called \"a\" too."},
-		{"smtp: {port: x}\ntriggers:\n- source: external\n  name: a\n", "watchpost.yaml:1: smtp.port: A whole number from 1 to 65535.\nwatchpost.yaml:3: triggers.a.source: warning: This is not carried out by this version: the trigger stays unavailable.\nwatchpost.yaml:3: triggers.a.line: warning: The source external needs the input's line, such as gpiochip0:4."},
+		{"smtp: {port: x}\ntriggers:\n- source: external\n  name: a\n", "watchpost.yaml:1: smtp.port: A whole number from 1 to 65535.\nwatchpost.yaml:3: triggers.a.source: warning: This needs an input, which this version does not read yet.\nwatchpost.yaml:3: triggers.a.line: warning: The source external needs the input's line, such as gpiochip0:4."},
 		{"triggers:\n- {name: '1', source: builtin}\n- {name: '1', source: builtin, line: 'gpiochip0:x'}\n", "watchpost.yaml:3: triggers.2.line: A line is gpiochip0:4 (chip, then line), or the line's name.\n" +
-			"watchpost.yaml:3: triggers.2.name: Another trigger is called \"1\" too.\nwatchpost.yaml:2: triggers.1.source: warning: This is not carried out by this version: the trigger stays unavailable.\n" +
-			"watchpost.yaml:2: triggers.1.line: warning: The source builtin needs the input's line, such as gpiochip0:4.\nwatchpost.yaml:3: triggers.2.source: warning: This is not carried out by this version: the trigger stays unavailable."},
-		{"triggers:\n- {name: b}\n- {name: '1', source: builtin}\n", "watchpost.yaml:3: triggers.1.source: warning: This is not carried out by this version: the trigger stays unavailable.\nwatchpost.yaml:3: triggers.1.line: warning: The source builtin needs the input's line, such as gpiochip0:4."},
+			"watchpost.yaml:3: triggers.2.name: Another trigger is called \"1\" too.\nwatchpost.yaml:2: triggers.1.source: warning: This needs an input, which this version does not read yet.\n" +
+			"watchpost.yaml:2: triggers.1.line: warning: The source builtin needs the input's line, such as gpiochip0:4.\nwatchpost.yaml:3: triggers.2.source: warning: This needs an input, which this version does not read yet."},
+		{"triggers:\n- {name: b}\n- {name: '1', source: builtin}\n", "watchpost.yaml:3: triggers.1.source: warning: This needs an input, which this version does not read yet.\nwatchpost.yaml:3: triggers.1.line: warning: The source builtin needs the input's line, such as gpiochip0:4."},
 	} {
 		if got := lines(load(t, made(t, c.text, "")).Findings); got != c.want {
 			t.Errorf("%q:\n got %s\nwant %s", c.text, got, c.want)

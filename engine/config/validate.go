@@ -4,8 +4,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"watchpost/engine/event"
 )
 
 // Default returns the configuration that an empty file stands for.
@@ -33,8 +31,10 @@ func Validate(c Config, s Secrets) []Finding {
 	if len(c.Mail.Destinations) > MaxDestinations {
 		out = append(out, Finding{Key: destinationsKey, Verdict: wrong("at most 3", "There are at most 3 destinations.")})
 	}
-	if len(c.Triggers) > MaxTriggers {
-		out = append(out, Finding{Key: triggersKey, Verdict: wrong("at most 5 triggers", "There are at most 5 triggers.")})
+	for _, ls := range lists {
+		if ls.size(&c) > ls.most {
+			out = append(out, Finding{Key: ls.key, Verdict: ls.tooMany()})
+		}
 	}
 	for _, sp := range spots(&w) {
 		p, ok := sp.at(&w, &s)
@@ -50,7 +50,7 @@ func Validate(c Config, s Secrets) []Finding {
 			out = append(out, Finding{Key: sp.key, Verdict: v})
 		}
 	}
-	for _, x := range cross(c, s.SMTPPassword != "") {
+	for _, x := range cross(c, s) {
 		out = joined(out, x.Finding)
 	}
 	return out
@@ -64,25 +64,6 @@ func joined(out []Finding, x Finding) []Finding {
 	return append(out, x)
 }
 
-// at finds where a spot's value is; false where c has no such trigger or item.
-func (sp spot) at(c *Config, s *Secrets) (place, bool) {
-	p := place{c: c, s: s}
-	switch {
-	case sp.item > 0:
-		p.item = sp.item - 1
-		return p, p.item < len(c.Mail.Destinations)
-	case sp.trig != "":
-		i := triggerIndex(c, sp.trig)
-		if i < 0 {
-			return p, false
-		}
-		p.t = &c.Triggers[i]
-	case strings.Contains(sp.f.Key, "*"):
-		return p, false
-	}
-	return p, true
-}
-
 // crossFinding is a finding that follows from several fields. It stands at one
 // key, and is shown at others too where a person may be looking.
 type crossFinding struct {
@@ -90,15 +71,26 @@ type crossFinding struct {
 	also []string
 }
 
-// cross judges what no field shows alone.
-func cross(c Config, passwordSet bool) []crossFinding {
+// cross judges what no field shows alone. Of a secret it asks only whether it is set.
+func cross(c Config, s Secrets) []crossFinding {
 	var out []crossFinding
 	add := func(key string, v Verdict, also ...string) {
 		out = append(out, crossFinding{Finding{Key: key, Verdict: v}, also})
 	}
-	crossServer(c, passwordSet, add)
-	crossMail(c, passwordSet, add)
-	crossTriggers(c, add)
+	crossServer(c, s.SMTPPassword != "", add)
+	crossMail(c, s.SMTPPassword != "", add)
+	for _, ls := range lists {
+		for i := range ls.size(&c) {
+			key := ls.keyOf(&c, i)
+			if v := ls.nameTwice(&c, i); v.Blocks() {
+				add(key+".name", v)
+			}
+			ls.rules(&c, &s, i, key, add)
+		}
+	}
+	crossTransfers(c, add)
+	crossTimes(c, add)
+	crossBuffer(c, add)
 	return out
 }
 
@@ -193,48 +185,4 @@ func crossMail(c Config, passwordSet bool, add adder) {
 			}
 		}
 	}
-}
-
-func crossTriggers(c Config, add adder) {
-	transfers := map[string]bool{"none": true, "": true}
-	for _, t := range c.Transfers {
-		transfers[t.Name] = true
-	}
-	for i, t := range c.Triggers {
-		key := triggersKey + "." + triggerKey(&c, i)
-		if v := nameTwice(c.Triggers[:i], t.Name); v.Blocks() {
-			add(key+".name", v)
-		}
-		if t.Source == event.Timer && t.Notify {
-			add(key+".notify", timerNotify, key+".source")
-		}
-		if needsLine(t) {
-			add(key+".line", lineMissing(t.Source))
-		}
-		if !transfers[t.Transfer] {
-			add(key+".transfer", wrong("no such transfer", "There is no transfer called "+quote(t.Transfer)+"."))
-		}
-	}
-}
-
-// nameTwice tells that one of the triggers before has the same name.
-func nameTwice(before []Trigger, name string) Verdict {
-	for _, t := range before {
-		switch {
-		case name == "" || !strings.EqualFold(name, t.Name):
-		case name == t.Name:
-			return wrong("name comes twice", "Another trigger is called "+quote(name)+" too.")
-		default:
-			return wrong("name comes twice", "Another trigger is called "+quote(t.Name)+": capitals make no difference.")
-		}
-	}
-	return fine("")
-}
-
-func needsLine(t Trigger) bool {
-	return (t.Source == event.External || t.Source == event.BuiltIn) && t.Line == ""
-}
-
-func lineMissing(source event.Source) Verdict {
-	return wary("line is missing", "The source "+string(source)+" needs the input's line, such as gpiochip0:4.")
 }

@@ -73,7 +73,7 @@ func TestCrossFieldRules(t *testing.T) {
 			a := ExampleTrigger()
 			a.Source = "timer"
 			c.Triggers = []Trigger{a}
-		}, "triggers.motion.source ? not in this version, triggers.motion.notify ! timers do not notify"},
+		}, "triggers.motion.notify ! timers do not notify"},
 		{"external without a line", func(c *Config, s *Secrets) {
 			a := ExampleTrigger()
 			a.Source = "external"

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -159,6 +160,11 @@ func (c *Client) Fire(ctx context.Context, trigger string) (f event.Firing, err 
 	return f, err
 }
 
+// Privacy is engine.API's.
+func (c *Client) Privacy(ctx context.Context, on bool) error {
+	return c.call(ctx, "POST", "/privacy", url.Values{"on": {strconv.FormatBool(on)}}, nil, &struct{}{})
+}
+
 // Queue is engine.API's.
 func (c *Client) Queue(ctx context.Context) (m []event.Mail, err error) {
 	err = c.call(ctx, "GET", "/queue", nil, nil, &m)
@@ -176,9 +182,44 @@ func (c *Client) Drop(ctx context.Context, id string) error {
 }
 
 // Events is engine.API's.
-func (c *Client) Events(ctx context.Context, n int) (e []event.Stored, err error) {
-	err = c.call(ctx, "GET", "/events", url.Values{"n": {strconv.Itoa(n)}}, nil, &e)
+func (c *Client) Events(ctx context.Context, f event.Filter) (e []event.Stored, err error) {
+	err = c.call(ctx, "POST", "/events", nil, f, &e)
 	return e, err
+}
+
+// Kept is engine.API's.
+func (c *Client) Kept(ctx context.Context, trigger string) (k event.Kept, err error) {
+	err = c.call(ctx, "GET", "/kept", url.Values{"trigger": {trigger}}, nil, &k)
+	return k, err
+}
+
+// RemoveEvents is engine.API's.
+func (c *Client) RemoveEvents(ctx context.Context, f event.Filter) (n int, err error) {
+	err = c.call(ctx, "POST", "/remove-events", nil, f, &n)
+	return n, err
+}
+
+// Export is engine.API's.
+func (c *Client) Export(ctx context.Context, w io.Writer, ids []string, format string) error {
+	resp, err := c.do(ctx, "POST", "/export", url.Values{"format": {format}}, ids)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return failed(json.NewDecoder(io.LimitReader(resp.Body, 1<<20)))
+	}
+	if _, err := io.Copy(w, resp.Body); err != nil {
+		return fmt.Errorf("the service broke off: the archive is not whole: %w", err)
+	}
+	if why := resp.Trailer.Get(exportFailed); why != "" {
+		js, err := strconv.Unquote(why)
+		if err != nil {
+			js = ""
+		}
+		return failed(json.NewDecoder(strings.NewReader(js)))
+	}
+	return nil
 }
 
 // Diagnose is engine.API's.

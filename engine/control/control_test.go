@@ -1,9 +1,11 @@
 package control
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -52,8 +54,17 @@ func (f *fakeAPI) Queue(context.Context) ([]event.Mail, error) {
 }
 func (f *fakeAPI) Retry(_ context.Context, id string) error { return f.err }
 func (f *fakeAPI) Drop(_ context.Context, id string) error  { return f.err }
-func (f *fakeAPI) Events(_ context.Context, n int) ([]event.Stored, error) {
-	return make([]event.Stored, n), f.err
+func (f *fakeAPI) Events(_ context.Context, x event.Filter) ([]event.Stored, error) {
+	return make([]event.Stored, x.N), f.err
+}
+func (f *fakeAPI) Privacy(_ context.Context, on bool) error { return f.err }
+func (f *fakeAPI) Kept(_ context.Context, trigger string) (event.Kept, error) {
+	return event.Kept{Events: len(trigger)}, f.err
+}
+func (f *fakeAPI) RemoveEvents(_ context.Context, x event.Filter) (int, error) { return x.N, f.err }
+func (f *fakeAPI) Export(_ context.Context, w io.Writer, ids []string, format string) error {
+	fmt.Fprint(w, format, ids)
+	return f.err
 }
 
 func (f *fakeAPI) Diagnose(_ context.Context, changes []config.Change, step func(event.Step)) (bool, error) {
@@ -111,9 +122,17 @@ func TestSameOverTheSocket(t *testing.T) {
 			"testmail": func(a engine.API) (any, error) { return a.TestMail(ctx) },
 			"fire":     func(a engine.API) (any, error) { return a.Fire(ctx, "a b&c=ä") },
 			"queue":    func(a engine.API) (any, error) { return a.Queue(ctx) },
-			"events":   func(a engine.API) (any, error) { return a.Events(ctx, 3) },
-			"retry":    func(a engine.API) (any, error) { return nil, a.Retry(ctx, "") },
-			"drop":     func(a engine.API) (any, error) { return nil, a.Drop(ctx, "x") },
+			"events":   func(a engine.API) (any, error) { return a.Events(ctx, event.Filter{N: 3}) },
+			"privacy":  func(a engine.API) (any, error) { return nil, a.Privacy(ctx, true) },
+			"kept":     func(a engine.API) (any, error) { return a.Kept(ctx, "yard") },
+			"remove":   func(a engine.API) (any, error) { return a.RemoveEvents(ctx, event.Filter{N: 3}) },
+			"export": func(a engine.API) (any, error) {
+				var b bytes.Buffer
+				err := a.Export(ctx, &b, []string{"a", "b"}, "zip")
+				return b.String(), err
+			},
+			"retry": func(a engine.API) (any, error) { return nil, a.Retry(ctx, "") },
+			"drop":  func(a engine.API) (any, error) { return nil, a.Drop(ctx, "x") },
 			"apply": func(a engine.API) (any, error) {
 				s, findings, err := a.Apply(ctx, "r1", []config.Change{{Key: "smtp.port", Value: "x"}})
 				return []any{s, findings}, err

@@ -121,17 +121,38 @@ func handler(api engine.API) http.Handler {
 		m, err := api.Queue(r.Context())
 		reply(w, m, err)
 	})
-	mux.HandleFunc("GET /events", func(w http.ResponseWriter, r *http.Request) {
-		n, err := strconv.Atoi(r.URL.Query().Get("n"))
-		if err != nil || n < 1 || n > 10000 {
-			n = 100
+	mux.HandleFunc("POST /events", func(w http.ResponseWriter, r *http.Request) {
+		var f event.Filter
+		if read(w, r, &f) {
+			if f.N < 1 || f.N > eventsMax {
+				f.N = eventsMax
+			}
+			e, err := api.Events(r.Context(), f)
+			reply(w, e, err)
 		}
-		e, err := api.Events(r.Context(), n)
-		reply(w, e, err)
 	})
+	mux.HandleFunc("GET /kept", func(w http.ResponseWriter, r *http.Request) {
+		k, err := api.Kept(r.Context(), r.URL.Query().Get("trigger"))
+		reply(w, k, err)
+	})
+	mux.HandleFunc("POST /remove-events", func(w http.ResponseWriter, r *http.Request) {
+		var f event.Filter
+		if read(w, r, &f) {
+			n, err := api.RemoveEvents(r.Context(), f)
+			reply(w, n, err)
+		}
+	})
+	mux.HandleFunc("POST /export", func(w http.ResponseWriter, r *http.Request) { export(api, w, r) })
 	mux.HandleFunc("POST /fire", func(w http.ResponseWriter, r *http.Request) {
 		f, err := api.Fire(r.Context(), r.URL.Query().Get("trigger"))
 		reply(w, f, err)
+	})
+	mux.HandleFunc("POST /privacy", func(w http.ResponseWriter, r *http.Request) {
+		on, err := strconv.ParseBool(r.URL.Query().Get("on"))
+		if err == nil {
+			err = api.Privacy(r.Context(), on)
+		}
+		reply(w, struct{}{}, err)
 	})
 	mux.HandleFunc("POST /retry", func(w http.ResponseWriter, r *http.Request) {
 		reply(w, struct{}{}, api.Retry(r.Context(), r.URL.Query().Get("id")))
@@ -162,6 +183,24 @@ func handler(api engine.API) http.Handler {
 	mux.HandleFunc("POST /diagnose", func(w http.ResponseWriter, r *http.Request) { diagnose(api, w, r) })
 	mux.HandleFunc("GET /watch", func(w http.ResponseWriter, r *http.Request) { watch(api, w, r) })
 	return mux
+}
+
+const (
+	eventsMax    = 10_000               // listed in one answer
+	exportFailed = "X-Watchpost-Failed" // trailer: why an archive is not whole
+)
+
+// export streams an archive; what comes to light on the way stands in a trailer.
+func export(api engine.API, w http.ResponseWriter, r *http.Request) {
+	var ids []string
+	if !read(w, r, &ids) {
+		return
+	}
+	w.Header().Set("Trailer", exportFailed)
+	if err := api.Export(r.Context(), w, ids, r.URL.Query().Get("format")); err != nil {
+		js, _ := json.Marshal(failureOf(err)) // quoted: a header is ASCII
+		w.Header().Set(exportFailed, strconv.QuoteToASCII(string(js)))
+	}
 }
 
 // diagnosed is a line of the diagnosis: a step, or at the end whether all was ok.
@@ -228,13 +267,19 @@ func reply(w http.ResponseWriter, v any, err error) {
 }
 
 func fail(w http.ResponseWriter, err error, findings []config.Finding, s *config.Settings) {
-	f := failure{Error: err.Error(), Findings: findings, Settings: s}
+	f := failureOf(err)
+	f.Findings, f.Settings = findings, s
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusConflict)
+	json.NewEncoder(w).Encode(f)
+}
+
+func failureOf(err error) failure {
+	f := failure{Error: err.Error()}
 	for k, target := range kinds {
 		if errors.Is(err, target) {
 			f.Kind = k
 		}
 	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(http.StatusConflict)
-	json.NewEncoder(w).Encode(f)
+	return f
 }

@@ -69,6 +69,26 @@ type Firing struct {
 	Level       float64     `json:"level,omitempty"`    // motion level at the trigger, percent of the zone
 }
 
+// PrivacyBy says what switched privacy mode on.
+type PrivacyBy string
+
+const (
+	ByPerson   PrivacyBy = "person"
+	BySchedule PrivacyBy = "schedule"
+	ByLine     PrivacyBy = "line"
+)
+
+// PrivacyMode says whether privacy mode is on: nothing is captured then and no
+// trigger fires.
+type PrivacyMode struct {
+	On    bool      `json:"on"`
+	Since time.Time `json:"since,omitzero"` // of the last change; zero: there was none
+	By    PrivacyBy `json:"by,omitempty"`   // while it is on
+	// Overruled says that a person switched it off while its schedule or its line
+	// would have it on; that lasts until they would not.
+	Overruled bool `json:"overruled,omitempty"`
+}
+
 // Account is a trigger's account of firings; the JSON names are the contract.
 type Account struct {
 	Fired         uint64            `json:"fired"`

@@ -17,9 +17,12 @@ const (
 )
 
 // AlarmID names the mail of a firing, and SummaryID that of the firings that a
-// hold-off gathered, by the first of them.
+// hold-off gathered, by the newest of them.
 func AlarmID(seq uint64) string   { return fmt.Sprintf("%08d-alarm", seq) }
 func SummaryID(seq uint64) string { return fmt.Sprintf("%08d-summary", seq) }
+
+// TransferID names the transfer of the event that a firing began.
+func TransferID(seq uint64) string { return fmt.Sprintf("%08d-transfer", seq) }
 
 // Gathered is the firings that one mail tells of, in bounded memory however
 // many they are: all of them are counted, some are kept whole.

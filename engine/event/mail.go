@@ -11,6 +11,11 @@ const (
 	Digest  NoticeKind = "digest"  // the alarms and summaries that an outage left waiting; the outbox makes it of them
 	Test    NoticeKind = "test"    // asked for by a person: never held off, no firing
 	State   NoticeKind = "state"   // the box itself has something to say
+	Images  NoticeKind = "images"  // all images of an event, or a part of them: a transfer by e-mail
+
+	// Transfer is no mail: the images of an event on their way to another place, as
+	// the queue shows them. Its one recipient is the transfer's name.
+	Transfer NoticeKind = "transfer"
 )
 
 // Notice is everything that a mail is rendered from. The engine makes it from
@@ -24,9 +29,22 @@ type Notice struct {
 	Gathered            // the firings; one for an alarm, none for a test or a state
 	At       time.Time  `json:"at"`              // the trigger's moment, in the configured zone: the subject's stamp
 	Event    string     `json:"event,omitempty"` // the event's id
-	Title    string     `json:"title,omitempty"` // of a state: what it is in two or three words, "camera lost"
+	Title    string     `json:"title,omitempty"` // of a state: what it is in two or three words, "camera lost"; of images: the trigger's name
 	Images   []Image    `json:"-"`               // the best first; may be empty
 	Notes    []string   `json:"notes,omitempty"` // sentences for the text, such as why there is no image
+	// Whom it goes to and what its subject says before the stamp, where that is not
+	// mail.destinations and mail.subject.
+	Destinations []string `json:"destinations,omitempty"`
+	Subject      string   `json:"subject,omitempty"`
+}
+
+// Job is an event whose images are to go to another place, in the queue of transfers.
+type Job struct {
+	ID       string // see TransferID
+	Event    string // its id in the store
+	Trigger  string
+	Transfer string    // the place's name
+	At       time.Time // the trigger's moment
 }
 
 // RecipientState is the outcome for one recipient of one mail.
@@ -54,6 +72,7 @@ type Mail struct {
 	Firings     Seqs        `json:"firings,omitempty"`      // Seq of each firing that it tells of
 	FiringCount uint64      `json:"firing_count,omitempty"` // how many those are
 	Replaces    []string    `json:"replaces,omitempty"`     // with a digest: the mails that it stands for, which are gone
+	Stands      int         `json:"stands,omitempty"`       // how many those were, earlier digests not counted
 	Trigger     string      `json:"trigger,omitempty"`
 	Event       string      `json:"event,omitempty"`
 	Subject     string      `json:"subject"`

@@ -62,6 +62,21 @@ type Queue struct {
 	Problem   string `json:"problem,omitempty"`
 }
 
+// Count counts one that waits.
+func (q *Queue) Count(m Mail) {
+	switch m.QueueState() {
+	case "queued":
+		q.Queued++
+	case "deferred":
+		q.Deferred++
+	case "held":
+		q.Held++
+	}
+	if m.Problem != "" {
+		q.Problem = m.Problem
+	}
+}
+
 // ClockFloor is a moment before which a clock is taken as not set: this program
 // did not exist then.
 var ClockFloor = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -85,20 +100,22 @@ type Storage struct {
 
 // Status is the state of everything: what `watchpost status --json` prints.
 type Status struct {
-	State    string    `json:"state"` // armed, privacy, setup
-	Site     string    `json:"site,omitempty"`
-	Version  string    `json:"version"`
-	Mode     string    `json:"mode"`               // service, terminal, demo
-	Demo     string    `json:"demo,omitempty"`     // in demo mode: what stands in for what
-	Inbox    []string  `json:"inbox,omitempty"`    // in demo mode: a line for each mail that arrived, newest last
-	Revision string    `json:"revision"`           // of the configuration
-	Camera   Camera    `json:"camera"`             //
-	Triggers []Trigger `json:"triggers"`           //
-	Queue    Queue     `json:"queue"`              //
-	Clock    Clock     `json:"clock"`              //
-	Storage  Storage   `json:"storage"`            //
-	Problems []string  `json:"problems"`           // sentences: what happened, why, what to do
-	Findings []string  `json:"findings,omitempty"` // lines of a configuration that was not accepted, as `check` prints them
+	State     string      `json:"state"` // armed, privacy, setup
+	Site      string      `json:"site,omitempty"`
+	Version   string      `json:"version"`
+	Mode      string      `json:"mode"`               // service, terminal, demo
+	Demo      string      `json:"demo,omitempty"`     // in demo mode: what stands in for what
+	Inbox     []string    `json:"inbox,omitempty"`    // in demo mode: a line for each mail that arrived, newest last
+	Revision  string      `json:"revision"`           // of the configuration
+	Privacy   PrivacyMode `json:"privacy"`            //
+	Camera    Camera      `json:"camera"`             //
+	Triggers  []Trigger   `json:"triggers"`           //
+	Queue     Queue       `json:"queue"`              // of mails
+	Transfers Queue       `json:"transfers"`          // of events whose images go to other places
+	Clock     Clock       `json:"clock"`              //
+	Storage   Storage     `json:"storage"`            //
+	Problems  []string    `json:"problems"`           // sentences: what happened, why, what to do
+	Findings  []string    `json:"findings,omitempty"` // lines of a configuration that was not accepted, as `check` prints them
 }
 
 // Snapshot is what a subscriber gets first: the present state and the newest history.
@@ -142,6 +159,26 @@ type Stored struct {
 	Peak    float64       `json:"peak,omitempty"`
 	Images  []StoredImage `json:"images"`
 	Missing []string      `json:"missing,omitempty"` // what is not there, with its reason
+	// Transfer is the name of the transfer that its images go out by; empty: none.
+	Transfer string `json:"transfer,omitempty"`
+	// Keep says that its images are never removed to make room for newer ones.
+	Keep bool `json:"keep,omitempty"`
+}
+
+// Filter chooses stored events. What is zero chooses all.
+type Filter struct {
+	Trigger string    `json:"trigger,omitempty"` // of the trigger of that name
+	From    time.Time `json:"from,omitzero"`     // that began then or later
+	To      time.Time `json:"to,omitzero"`       // that began before
+	Before  string    `json:"before,omitempty"`  // an event's id: only older ones, for the next page
+	N       int       `json:"n,omitempty"`       // at most so many
+}
+
+// Kept is what the store holds of a trigger.
+type Kept struct {
+	Events int   `json:"events"`
+	Images int   `json:"images"`
+	Bytes  int64 `json:"bytes"`
 }
 
 // StoredImage is one image file of a stored event.

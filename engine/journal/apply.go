@@ -15,6 +15,7 @@ func (j *Journal) apply(rec record) {
 		j.reset()
 		j.damaged = damaged
 		j.next, j.delivered, j.recent = c.Next, c.Delivered, c.Recent
+		j.privacy = c.Privacy
 		maps.Copy(j.accounts, c.Accounts)
 		maps.Copy(j.lastAlarm, c.LastAlarm)
 		for trigger, g := range c.Pending {
@@ -23,6 +24,8 @@ func (j *Journal) apply(rec record) {
 		for _, m := range c.Open {
 			j.open[m.Mail] = m.Gathered
 		}
+	case rec.Privacy != nil:
+		j.privacy = *rec.Privacy
 	case rec.Firing != nil:
 		j.applyFiring(*rec.Firing)
 	case rec.Gather != nil:

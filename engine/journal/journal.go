@@ -55,6 +55,7 @@ type Journal struct {
 	lastAlarm map[string]time.Time
 	recent    []string
 	tail      []event.Firing
+	privacy   event.PrivacyMode
 	damaged   int
 	unsynced  bool // the directory's entry of file is not on the disk yet
 }
@@ -134,6 +135,7 @@ func (j *Journal) older() *os.File {
 func (j *Journal) reset() {
 	j.next, j.delivered, j.damaged, j.recent, j.tail = 1, 0, 0, nil, nil
 	j.accounts, j.lastAlarm = map[string]event.Account{}, map[string]time.Time{}
+	j.privacy = event.PrivacyMode{}
 	j.pending, j.open = map[string]*event.Gathered{}, map[string]event.Gathered{}
 }
 
@@ -216,9 +218,11 @@ func (j *Journal) Gather(trigger string) (mail string, g event.Gathered, err err
 	if p == nil {
 		return "", g, nil
 	}
-	mail = event.SummaryID(first(*p))
-	if slices.Contains(j.recent, mail) { // a damaged line has them wait again: the mail's name is taken
-		mail = event.SummaryID(p.Seqs.Last())
+	// By the newest: where a damaged line has firings wait again, those that came
+	// since make another mail of it.
+	mail = event.SummaryID(p.Seqs.Last())
+	if slices.Contains(j.recent, mail) {
+		mail = event.SummaryID(first(*p))
 	}
 	if err := j.append(record{Gather: &gather{Trigger: trigger, Mail: mail, First: first(*p)}}); err != nil {
 		return "", g, err
@@ -252,6 +256,20 @@ func (j *Journal) Settle(mail string, d event.Disposition) (fresh bool, err erro
 		return false, nil
 	}
 	return true, j.append(record{Outcome: &outcome{Mail: mail, Disposition: d}})
+}
+
+// SetPrivacy records that privacy mode was switched.
+func (j *Journal) SetPrivacy(p event.PrivacyMode) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.append(record{Privacy: &p})
+}
+
+// Privacy returns privacy mode as it was recorded last.
+func (j *Journal) Privacy() event.PrivacyMode {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.privacy
 }
 
 func (j *Journal) append(rec record) error {
@@ -291,7 +309,7 @@ func (j *Journal) rotate() error {
 		j.open[open[i].Mail] = open[i].Gathered
 	}
 	c := checkpoint{Next: j.next, Accounts: j.accounts, Delivered: j.delivered,
-		LastAlarm: j.lastAlarm, Recent: j.recent, Open: open, Pending: map[string]event.Gathered{}}
+		LastAlarm: j.lastAlarm, Recent: j.recent, Privacy: j.privacy, Open: open, Pending: map[string]event.Gathered{}}
 	for trigger, g := range j.pending {
 		c.Pending[trigger] = *g
 	}

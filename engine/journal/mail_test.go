@@ -75,16 +75,16 @@ func TestByMail(t *testing.T) {
 	held(t, j, "yard")
 	again("00000001-alarm:1map[yard:1] [door yard]")
 	mail, g := gathered(t, j, "yard")
-	if mail != "00000002-summary" || g.Count() != 2 || g.Seqs.String() != "2,4" || len(g.Firings) != 2 {
+	if mail != "00000004-summary" || g.Count() != 2 || g.Seqs.String() != "2,4" || len(g.Firings) != 2 {
 		t.Errorf("%s %+v", mail, g)
 	}
 	if mail, _ := gathered(t, j, "yard"); mail != "" {
 		t.Errorf("gathered again: %s", mail)
 	}
 	held(t, j, "yard")
-	again("00000001-alarm:1map[yard:1] 00000002-summary:2,4map[yard:2] [door yard]")
+	again("00000001-alarm:1map[yard:1] 00000004-summary:2,4map[yard:2] [door yard]")
 	for range 2 { // idempotent, whatever is unknown
-		do(t, j.Fold("digest-1", []string{"00000001-alarm", "nobody", "00000002-summary"}))
+		do(t, j.Fold("digest-1", []string{"00000001-alarm", "nobody", "00000004-summary"}))
 		again("digest-1:1-2,4map[yard:3] [door yard]")
 	}
 	gathered(t, j, "door")

@@ -14,11 +14,12 @@ import (
 
 // record is one line of the journal; exactly one member is set.
 type record struct {
-	Checkpoint *checkpoint   `json:"checkpoint,omitempty"`
-	Firing     *event.Firing `json:"firing,omitempty"`
-	Gather     *gather       `json:"gather,omitempty"`
-	Fold       *fold         `json:"fold,omitempty"`
-	Outcome    *outcome      `json:"outcome,omitempty"`
+	Checkpoint *checkpoint        `json:"checkpoint,omitempty"`
+	Firing     *event.Firing      `json:"firing,omitempty"`
+	Gather     *gather            `json:"gather,omitempty"`
+	Fold       *fold              `json:"fold,omitempty"`
+	Outcome    *outcome           `json:"outcome,omitempty"`
+	Privacy    *event.PrivacyMode `json:"privacy,omitempty"`
 }
 
 // gather gives the pending firings of a trigger to a mail. First is the Seq of
@@ -50,6 +51,7 @@ type checkpoint struct {
 	Delivered uint64                    `json:"delivered"`
 	LastAlarm map[string]time.Time      `json:"last_alarm"`
 	Recent    []string                  `json:"recent"`
+	Privacy   event.PrivacyMode         `json:"privacy"`
 }
 
 // A line is the CRC-32 (IEEE) of the JSON in eight hexadecimal digits, a space,
@@ -92,5 +94,5 @@ func (r record) known() bool {
 	case r.Fold != nil:
 		return r.Fold.Into != "" && !slices.Contains(r.Fold.Of, r.Fold.Into)
 	}
-	return r.Outcome != nil
+	return r.Outcome != nil || r.Privacy != nil
 }

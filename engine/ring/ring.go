@@ -19,6 +19,7 @@ import (
 type Ring struct {
 	mu     sync.Mutex
 	max    int
+	paused bool
 	bytes  int
 	next   uint64
 	images []Image
@@ -38,9 +39,35 @@ func New(max int) *Ring { return &Ring{max: max} }
 func (r *Ring) Add(im event.Image) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.paused {
+		return
+	}
 	r.next++
 	r.images = append(r.images, Image{Index: r.next, Image: im})
 	r.bytes += len(im.JPEG)
+	r.bound()
+}
+
+// Limit changes the bound, in bytes of images.
+func (r *Ring) Limit(max int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.max = max
+	r.bound()
+}
+
+// Pause empties the ring and has it take nothing, or ends that.
+func (r *Ring) Pause(on bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.paused = on
+	if on {
+		r.images, r.bytes = nil, 0
+	}
+}
+
+// bound drops the oldest where there is no room. Called with mu held.
+func (r *Ring) bound() {
 	drop := 0
 	for r.bytes > r.max && drop < len(r.images)-1 {
 		r.bytes -= len(r.images[drop].JPEG)

@@ -1,9 +1,14 @@
 // Package store keeps events: a folder an event, with its images as JPEG files
 // and event.json, readable without this program.
 //
+// Beside the folders stands an index (index.go), so that neither a start nor a
+// listing reads more than it must; it is a copy of what the folders say, and is
+// made anew where it is missing or damaged. An event is whole or gone: one that is
+// removed first gets another name.
+//
 // It is not the mail spool and not the journal: what it loses is images, and it
-// says so in the event. It starts no goroutine; one writer (the engine's keeper)
-// and any number of readers.
+// says so in the event. It starts no goroutine; one writer (the engine's keeper),
+// any number of readers, and Remove from anywhere.
 package store
 
 import (
@@ -12,7 +17,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -34,71 +38,109 @@ const reserve = 64 << 20
 // block each. So a flood of events without images is bounded too.
 const eventCost = 8 << 10
 
-// keepNewest events stay when the disk is filled by something else than events.
-const keepNewest = 10
-
 // Store is the event store of one directory. Put, AddImage and Usage are one
 // goroutine's; the disk is never touched with mu held, so that nobody waits for it.
 //
-// Invariant, under mu: ids is sorted, oldest first, and bytes[id] is the size of
-// that event's files; total is their sum; open holds the events that are going on.
+// Invariant, under mu: order is sorted, oldest first; total is the sum of its
+// bytes; open holds the events that are going on, each of which is in order too.
 type Store struct {
 	dir  string
 	disk func() (free, size int64) // of the file system, bytes
 
+	// The writer's own.
+	root  os.FileInfo // the folder that was read; nil: it is to be read anew
+	index index
+	plan  plan // what to remove next
+	read  int  // folders that the last scan had to read, for tests
+
 	mu       sync.Mutex
 	maxBytes int64
 	maxAge   time.Duration
-	ids      []string
-	bytes    map[string]int64
+	looked   time.Time // when ages were looked at last
+	pending  func(id string) bool
+	order    []*entry
 	total    int64
-	open     map[string]event.Stored
+	open     map[string]*running
+	stuck    error    // why the last removal failed
+	version  uint64   // counts what makes a plan old
+	trash    []string // folders that are removed but could not be deleted yet
 }
+
+// entry is what is known of an event without reading its folder.
+type entry struct {
+	id, trigger string
+	start, end  int64 // Unix milliseconds; end 0: it is going on
+	bytes       int64
+	images      int
+	keep        bool
+	damaged     bool // event.json cannot be read; start is the id's
+	gone        bool // it is just being taken out
+}
+
+// running is an event that is going on. The store keeps the list of its images;
+// Missing is the caller's.
+type running struct {
+	event.Stored
+	lost   []lost
+	notes  []string // of what was lost before it was taken up again
+	made   bool     // its folder is there for good
+	behind bool     // event.json could not be written
+}
+
+// lost is a row of images that could not be written for one cause.
+type lost struct {
+	cause       string
+	n           int
+	first, last time.Time
+}
+
+const lostMax = 20 // rows; what comes after them is added to the last
+
+func (r *running) lose(at time.Time, cause string) {
+	if n := len(r.lost); n > 0 && (r.lost[n-1].cause == cause || n == lostMax) {
+		l := &r.lost[n-1]
+		l.n, l.last = l.n+1, at
+		return
+	}
+	r.lost = append(r.lost, lost{cause, 1, at, at})
+}
+
+// stored is what event.json is to say.
+func (r *running) stored() event.Stored {
+	e := r.Stored
+	e.Images = slices.Clone(e.Images)
+	e.Missing = append(slices.Clone(e.Missing), r.notes...)
+	const clock = "15:04:05.000"
+	for _, l := range r.lost {
+		text := fmt.Sprintf("the image of %s: %s", l.first.Format(clock), l.cause)
+		if l.n > 1 {
+			text = fmt.Sprintf("%d images of %s to %s: %s", l.n, l.first.Format(clock), l.last.Format(clock), l.cause)
+		}
+		e.Missing = append(e.Missing, text)
+	}
+	return e
+}
+
+const idStamp = "20060102T150405"
 
 // ID makes an event's id: it sorts by age whatever the clock said.
 func ID(seq uint64, at time.Time) string {
-	return fmt.Sprintf("%08d-%s", seq, at.Format("20060102T150405"))
+	return fmt.Sprintf("%08d-%s", seq, at.Format(idStamp))
 }
 
-var idForm = regexp.MustCompile(`^[0-9]{8,20}-[0-9]{8}T[0-9]{6}$`)
-
-// Open opens the store in dir and closes the events that a crash left open.
-func Open(dir string) (*Store, error) {
-	if err := durable.MkdirAll(dir, 0o750); err != nil {
-		return nil, fmt.Errorf("open the event store: %w", err)
+// parseID takes an id apart. An absurd number is none of ours, and must not make
+// the next one overflow.
+func parseID(id string) (seq uint64, at time.Time, ok bool) {
+	number, stamp, _ := strings.Cut(id, "-")
+	seq, err := strconv.ParseUint(number, 10, 62)
+	if err != nil || len(number) < 8 || number[0] == '0' && len(number) > 8 {
+		return 0, at, false
 	}
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, fmt.Errorf("open the event store: %w", err)
-	}
-	s := &Store{dir: dir, bytes: map[string]int64{}, open: map[string]event.Stored{}}
-	s.disk = func() (free, size int64) {
-		var fs syscall.Statfs_t
-		if syscall.Statfs(dir, &fs) != nil {
-			return 0, 0
-		}
-		return int64(fs.Bavail) * fs.Bsize, int64(fs.Blocks) * fs.Bsize
-	}
-	for _, e := range entries {
-		if !e.IsDir() || !idForm.MatchString(e.Name()) {
-			continue // foreign files stay alone
-		}
-		s.ids = append(s.ids, e.Name())
-		s.bytes[e.Name()] = size(filepath.Join(dir, e.Name()))
-		s.total += s.bytes[e.Name()]
-	}
-	slices.SortFunc(s.ids, compareIDs)
-	for _, id := range s.ids[max(0, len(s.ids)-16):] {
-		if e, err := read(dir, id); err == nil && e.End.IsZero() {
-			// For those who read the files; where it cannot be written, as on a
-			// full disk, every reader still gets it so from Read.
-			_ = s.write(ended(dir, e))
-		}
-	}
-	return s, nil
+	at, err = time.ParseInLocation(idStamp, stamp, time.Local)
+	return seq, at, err == nil && len(stamp) == len(idStamp)
 }
 
-// Seq numbers of different lengths still sort by number.
+// compareIDs sorts by number, of whatever length.
 func compareIDs(a, b string) int {
 	if d := strings.IndexByte(a, '-') - strings.IndexByte(b, '-'); d != 0 {
 		return d
@@ -106,132 +148,184 @@ func compareIDs(a, b string) int {
 	return strings.Compare(a, b)
 }
 
-func size(dir string) int64 {
-	n := int64(eventCost)
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return 0
+// Open opens the store in dir and closes the events that a crash left open.
+func Open(dir string) (*Store, error) {
+	if err := durable.MkdirAll(dir, 0o750); err != nil {
+		return nil, fmt.Errorf("open the event store: %w", err)
 	}
-	for _, e := range entries {
-		if info, err := e.Info(); err == nil && e.Name() != metaName {
-			n += info.Size()
+	s := &Store{dir: dir, open: map[string]*running{}, index: index{path: filepath.Join(dir, indexName)}}
+	s.disk = func() (free, size int64) {
+		var fs syscall.Statfs_t
+		if syscall.Statfs(dir, &fs) != nil {
+			return 0, 0
 		}
+		return int64(fs.Bavail) * fs.Bsize, int64(fs.Blocks) * fs.Bsize
 	}
-	return n
+	if err := s.here(); err != nil {
+		return nil, fmt.Errorf("open the event store: %w", err)
+	}
+	return s, nil
 }
 
-// ended gives an event that a crash left open its end, and lists the images that
-// were written after its last event.json.
-func ended(dir string, e event.Stored) event.Stored {
-	files, err := os.ReadDir(filepath.Join(dir, e.ID)) // sorted by name
-	for _, f := range files {
-		name := f.Name()
-		if !strings.HasSuffix(name, ".jpg") || slices.ContainsFunc(e.Images, func(i event.StoredImage) bool { return i.File == name }) {
-			continue
-		}
-		if st, serr := f.Info(); serr == nil {
-			e.Images = append(e.Images, event.StoredImage{File: name, At: imageTime(name, e.Start.Location(), st.ModTime()), Bytes: int(st.Size())})
-		}
+// reachable tells why the store's folder cannot be used.
+func (s *Store) reachable() (os.FileInfo, error) {
+	st, err := os.Stat(s.dir)
+	if err == nil && !st.IsDir() {
+		err = syscall.ENOTDIR
 	}
-	e.End = e.Start
-	if n := len(e.Images); n > 0 && e.Images[n-1].At.After(e.Start) {
-		e.End = e.Images[n-1].At
-	}
-	e.Missing = append(e.Missing, "the rest: the program was stopped or the power was cut during the event")
 	if err != nil {
-		e.Missing = append(e.Missing, err.Error())
+		return nil, fmt.Errorf("the event store %s cannot be reached (%v): is its disk still there? It is used again as soon as it is back", s.dir, cause(err))
 	}
-	return e
+	return st, nil
 }
 
-const imageStamp = "20060102T150405.000"
-
-func imageTime(name string, zone *time.Location, otherwise time.Time) time.Time {
-	_, stamp, ok := strings.Cut(strings.TrimSuffix(name, ".jpg"), "-")
-	if at, err := time.ParseInLocation(imageStamp, stamp, zone); ok && err == nil {
-		return at
+// here is reachable for the writer: where the folder is another one, or is back
+// after it was gone, it is read anew.
+func (s *Store) here() error {
+	st, err := s.reachable()
+	switch {
+	case err != nil:
+		s.root = nil
+		return err
+	case s.root != nil && os.SameFile(s.root, st):
+		return nil
 	}
-	return otherwise
+	if err := s.scan(); err != nil {
+		return err
+	}
+	s.root = st
+	return nil
 }
 
 // Limit sets the store's bounds; zero is none. They are kept at the next Put.
 func (s *Store) Limit(maxBytes int64, maxAge time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.maxBytes, s.maxAge = maxBytes, maxAge
+	s.maxBytes, s.maxAge, s.looked = maxBytes, maxAge, time.Time{}
+}
+
+// SetPending tells the store how to ask whether images of an event are still to
+// be transferred: of what must go, such events go last. It is called from the
+// writer's goroutine, with no lock of the store held.
+func (s *Store) SetPending(pending func(id string) bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pending = pending
+	s.version++
+}
+
+// find returns the entry of an event, nil where there is none; with mu held.
+func (s *Store) find(id string) *entry {
+	if i, ok := s.position(id); ok {
+		return s.order[i]
+	}
+	return nil
+}
+
+func (s *Store) position(id string) (int, bool) {
+	if n := len(s.order); n > 0 && compareIDs(s.order[n-1].id, id) < 0 {
+		return n, false
+	}
+	return slices.BinarySearchFunc(s.order, id, func(e *entry, id string) int { return compareIDs(e.id, id) })
+}
+
+// enter returns the entry of an event, made where there is none; with mu held.
+func (s *Store) enter(id string) *entry {
+	i, ok := s.position(id)
+	if !ok {
+		s.order = slices.Insert(s.order, i, &entry{id: id, bytes: eventCost})
+		s.total += eventCost
+	}
+	return s.order[i]
 }
 
 // Put writes what is known of an event, all but the list of its images, which
 // the store keeps itself. An event with an End is finished. Idempotent.
 func (s *Store) Put(e event.Stored) error {
-	if !idForm.MatchString(e.ID) {
+	if _, _, ok := parseID(e.ID); !ok {
 		return fmt.Errorf("store: %q is no event id", e.ID)
 	}
+	err := s.here()
 	s.mu.Lock()
-	was := s.open[e.ID]
-	e.Images = was.Images
-	lost := was.Missing // images that could not be written; the caller's own list comes with each Put
-	if _, ok := s.bytes[e.ID]; !ok {
-		s.ids = append(s.ids, e.ID)
-		s.bytes[e.ID] = eventCost
-		s.total += eventCost
-	}
-	now := e
-	now.Missing = lost
-	if s.open[e.ID] = now; !e.End.IsZero() {
-		delete(s.open, e.ID)
-	}
+	r, going := s.open[e.ID]
+	known := s.find(e.ID) != nil
 	s.mu.Unlock()
-	e.Missing = append(slices.Clone(e.Missing), lost...)
-	err := durable.MkdirAll(filepath.Join(s.dir, e.ID), 0o750)
+	if !going {
+		r = &running{}
+		if known {
+			r = s.again(e)
+		}
+	}
+	s.mu.Lock()
+	e.Images = r.Images
+	r.Stored = e
+	r.Missing = slices.Clone(e.Missing)
+	r.behind = true
+	x := s.enter(e.ID)
+	reopened := x.end != 0 && e.End.IsZero()
+	x.trigger, x.keep, x.start, x.end, x.damaged = e.Trigger, e.Keep, e.Start.UnixMilli(), 0, false
+	s.open[e.ID] = r
+	s.mu.Unlock()
 	if err == nil {
-		err = s.write(e)
+		if reopened {
+			s.checkpoint() // it must not be taken for finished, nor its images for known
+		}
+		err = s.save(r)
+	}
+	if !e.End.IsZero() {
+		s.mu.Lock()
+		x.end = max(e.End.UnixMilli(), 1)
+		delete(s.open, e.ID)
+		s.version++
+		line := x.line()
+		s.mu.Unlock()
+		if err == nil {
+			s.record(line)
+		} else if _, serr := os.Lstat(filepath.Join(s.dir, e.ID)); serr != nil {
+			s.take([]string{e.ID}) // nothing of it came to the disk
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("store event %s: %w", e.ID, err)
 	}
-	return s.prune(e.ID)
+	_, err = s.makeRoom(e.ID, 0)
+	return err
 }
 
-// AddImage writes one image of an open event. An image that cannot be written is
-// listed as missing with the reason.
-func (s *Store) AddImage(id string, im event.Image) error {
-	s.mu.Lock()
-	e, ok := s.open[id]
-	s.mu.Unlock()
-	if !ok {
-		return fmt.Errorf("store image: event %s: %w", id, event.ErrNotFound)
+// again takes up an event that was finished.
+func (s *Store) again(e event.Stored) *running {
+	r := &running{}
+	was, err := Read(s.dir, e.ID)
+	if err != nil {
+		return r
 	}
-	name := fmt.Sprintf("%04d-%s.jpg", len(e.Images)+1, im.At.Format(imageStamp))
-	perr := s.prune(id) // told at last: the image can be written all the same
-	var err error
-	if s.low() {
-		err = errors.New("the disk is almost full: what is left is kept for the journal and the mail")
+	r.Images = was.Images
+	for _, m := range was.Missing {
+		if !slices.Contains(e.Missing, m) {
+			r.notes = append(r.notes, m)
+		}
+	}
+	return r
+}
+
+// save makes the folder of an event where it is not there, and writes event.json.
+func (s *Store) save(r *running) error {
+	s.mu.Lock()
+	e := r.stored()
+	s.mu.Unlock()
+	// Not with the folders above: where those are gone, so is the disk.
+	err := durable.Mkdir(filepath.Join(s.dir, e.ID), 0o750)
+	if st, serr := os.Lstat(filepath.Join(s.dir, e.ID)); err != nil && serr == nil && st.IsDir() {
+		err = nil
+	}
+	if err == nil && !r.made {
+		err = durable.SyncDir(s.dir)
+		r.made = err == nil
 	}
 	if err == nil {
-		err = durable.WriteFile(filepath.Join(s.dir, id, name), 0o640, im.JPEG)
+		err = s.write(e)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err != nil {
-		if len(e.Missing) < 20 {
-			e.Missing = append(e.Missing, fmt.Sprintf("the image of %s: %v", im.At.Format("15:04:05.000"), cause(err)))
-		}
-		s.open[id] = e
-		return fmt.Errorf("store image: %w", err)
-	}
-	e.Images = append(e.Images, event.StoredImage{File: name, At: im.At, Level: im.Level, Bytes: len(im.JPEG)})
-	s.open[id] = e
-	s.bytes[id] += int64(len(im.JPEG))
-	s.total += int64(len(im.JPEG))
-	return perr
-}
-
-func cause(err error) error {
-	var errno syscall.Errno
-	if errors.As(err, &errno) {
-		return errno
-	}
+	r.behind = err != nil
 	return err
 }
 
@@ -243,153 +337,76 @@ func (s *Store) write(e event.Stored) error {
 	return durable.WriteFile(filepath.Join(s.dir, e.ID, metaName), 0o640, append(js, '\n'))
 }
 
-// Read returns one event of the store in dir. One that has no end on the disk
-// gets it from its last image: it is not going on, or another process has it open.
-func Read(dir, id string) (event.Stored, error) {
-	e, err := read(dir, id)
-	if err == nil && e.End.IsZero() {
-		e = ended(dir, e)
+// AddImage writes one image of an open event. An image that cannot be written is
+// listed as missing with the reason; so is one, of whatever trigger, that would take
+// the store past its bound when nothing is left that may go for it.
+func (s *Store) AddImage(id string, im event.Image) error {
+	s.mu.Lock()
+	r, ok := s.open[id]
+	s.mu.Unlock()
+	if !ok {
+		return fmt.Errorf("store image: event %s: %w", id, event.ErrNotFound)
 	}
-	return e, err
-}
-
-func read(dir, id string) (event.Stored, error) {
-	var e event.Stored
-	if !idForm.MatchString(id) {
-		return e, fmt.Errorf("event %q: %w", id, event.ErrNotFound)
+	err := s.here()
+	var untidy error // told at last: the image can be written all the same
+	if err == nil {
+		var full error
+		full, untidy = s.makeRoom(id, int64(len(im.JPEG)))
+		if err = full; s.low() {
+			err = errors.New("the disk is almost full: what is left is kept for the journal and the mail")
+		}
 	}
-	js, err := os.ReadFile(filepath.Join(dir, id, metaName))
-	if errors.Is(err, os.ErrNotExist) {
-		return e, fmt.Errorf("event %q: %w", id, event.ErrNotFound)
+	if err == nil && r.behind {
+		err = s.save(r)
+	}
+	name := fmt.Sprintf("%04d-%s.jpg", len(r.Images)+1, im.At.Format(imageStamp))
+	if err == nil {
+		err = durable.WriteFile(filepath.Join(s.dir, id, name), 0o640, im.JPEG)
 	}
 	if err != nil {
-		return e, err
-	}
-	if err := json.Unmarshal(js, &e); err != nil {
-		return e, fmt.Errorf("event %s: %w", id, err)
-	}
-	e.ID = id
-	return e, nil
-}
-
-// prune removes the oldest events while the store is over its bounds or the disk
-// is almost full, never one that is going on nor keep.
-func (s *Store) prune(keep string) (failed error) {
-	s.mu.Lock()
-	ids, maxBytes, maxAge := slices.Clone(s.ids), s.maxBytes, s.maxAge
-	s.mu.Unlock()
-	for i, id := range ids {
 		s.mu.Lock()
-		_, running := s.open[id]
-		over := maxBytes > 0 && s.total > maxBytes
-		s.mu.Unlock()
-		over = over || len(ids)-i > keepNewest && s.low()
-		if !over && maxAge > 0 {
-			// A start before the clock was set says nothing of an event's age.
-			if e, err := read(s.dir, id); err == nil && e.Start.After(event.ClockFloor) {
-				over = time.Since(e.Start) > maxAge
-			}
-		}
-		if !over {
-			return failed
-		}
-		if running || id == keep {
-			continue
-		}
-		if err := os.RemoveAll(filepath.Join(s.dir, id)); err != nil {
-			failed = fmt.Errorf("store: remove the oldest event: %w", err)
-			continue // the next oldest, then
-		}
-		s.mu.Lock()
-		s.total -= s.bytes[id]
-		delete(s.bytes, id)
-		s.ids = slices.DeleteFunc(s.ids, func(x string) bool { return x == id })
-		s.mu.Unlock()
+		defer s.mu.Unlock()
+		r.lose(im.At, cause(err).Error())
+		return fmt.Errorf("store image: %w", err)
 	}
-	return failed
-}
-
-// low reports whether the disk has less left than the reserve (on a small disk, a tenth of it).
-func (s *Store) low() bool {
-	free, size := s.disk()
-	return size > 0 && free < min(reserve, size/10)
-}
-
-// List returns the newest events, newest first, at most n.
-func (s *Store) List(n int) ([]event.Stored, error) {
 	s.mu.Lock()
-	ids := slices.Clone(s.ids[max(0, len(s.ids)-n):])
-	s.mu.Unlock()
-	slices.Reverse(ids)
-	out := make([]event.Stored, 0, len(ids))
-	for _, id := range ids {
-		e, err := s.Get(id)
-		if err != nil {
-			e = event.Stored{ID: id, Missing: []string{err.Error()}}
-		}
-		out = append(out, e)
-	}
-	return out, nil
+	defer s.mu.Unlock()
+	r.Images = append(r.Images, event.StoredImage{File: name, At: im.At, Level: im.Level, Bytes: len(im.JPEG)})
+	x := s.find(id)
+	x.images++
+	x.bytes += int64(len(im.JPEG))
+	s.total += int64(len(im.JPEG))
+	return untidy
 }
 
-// Get returns one event.
-func (s *Store) Get(id string) (event.Stored, error) {
-	s.mu.Lock()
-	e, running := s.open[id]
-	known := running
-	if !running {
-		_, known = s.bytes[id]
+func cause(err error) error {
+	var errno syscall.Errno
+	if errors.As(err, &errno) {
+		return errno
 	}
-	s.mu.Unlock()
-	if !known {
-		return event.Stored{}, fmt.Errorf("event %q: %w", id, event.ErrNotFound)
-	}
-	if running {
-		e.Images = slices.Clone(e.Images)
-		return e, nil
-	}
-	return Read(s.dir, id)
+	return err
 }
 
 // LastSeq is the highest sequence number among the events' ids, 0 where there is none.
 func (s *Store) LastSeq() uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.ids) == 0 {
+	if len(s.order) == 0 {
 		return 0
 	}
-	seq, _, _ := strings.Cut(s.ids[len(s.ids)-1], "-")
-	n, _ := strconv.ParseUint(seq, 10, 64) // the form was checked
-	return n
-}
-
-// Best returns the image of an event with the highest motion level, false where
-// there is none.
-func (s *Store) Best(id string) (event.Image, bool) {
-	e, err := s.Get(id)
-	if err != nil || len(e.Images) == 0 {
-		return event.Image{}, false
-	}
-	best := e.Images[0]
-	for _, im := range e.Images {
-		if !im.At.Before(e.Start) && (im.Level > best.Level || best.At.Before(e.Start)) {
-			best = im
-		}
-	}
-	data, err := os.ReadFile(filepath.Join(s.dir, id, best.File))
-	if err != nil {
-		return event.Image{}, false
-	}
-	return event.Image{At: best.At, Level: best.Level, JPEG: data}, true
+	seq, _, _ := parseID(s.order[len(s.order)-1].id)
+	return seq
 }
 
 // Dir returns the folder of an event.
 func (s *Store) Dir(id string) string { return filepath.Join(s.dir, id) }
 
-// Usage returns the number of events, their bytes, the bound and the file system's free bytes.
+// Usage returns the number of events, their bytes, the bound and the file system's
+// free bytes.
 func (s *Store) Usage() event.Storage {
+	_ = s.here() // a disk that is back is noticed; one that is gone is told by whoever needs it
 	s.mu.Lock()
-	u := event.Storage{Directory: s.dir, Events: len(s.ids), Bytes: s.total, MaxBytes: s.maxBytes}
+	u := event.Storage{Directory: s.dir, Events: len(s.order), Bytes: s.total, MaxBytes: s.maxBytes}
 	s.mu.Unlock()
 	u.FreeBytes, _ = s.disk()
 	u.Low = s.low()

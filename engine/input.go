@@ -1,0 +1,212 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"watchpost/engine/config"
+	"watchpost/engine/event"
+)
+
+// warmUp is how long a built-in sensor is blind after power-on (the manual).
+const warmUp = 30 * time.Second
+
+// role is whose input one is: a trigger's own, that of its AND, or with an empty
+// trigger privacy mode's.
+type role struct {
+	trigger string
+	second  bool
+}
+
+// inputs runs the inputs that the configuration names: a goroutine each, all of
+// them owned by run. An input that fails is opened again.
+//
+// Invariant, under mu: want is the newest configuration; state describes those
+// that run has going.
+type inputs struct {
+	open    func(InputConfig) (Input, error) // nil: there is no such hardware
+	signals chan<- signal
+	best    *bestTime
+
+	mu      sync.Mutex
+	want    map[role]InputConfig
+	changed chan struct{} // has room for one
+	state   map[role]inputState
+}
+
+type inputState struct {
+	since   time.Time // monotonic, of its opening; zero: it is not open
+	problem string
+}
+
+func newInputs(open func(InputConfig) (Input, error), signals chan<- signal, best *bestTime) *inputs {
+	return &inputs{open: open, signals: signals, best: best, changed: make(chan struct{}, 1), state: map[role]inputState{}}
+}
+
+// wanted lists the inputs that a configuration names.
+func wanted(c config.Config) map[role]InputConfig {
+	all := map[role]InputConfig{}
+	for _, t := range c.Triggers {
+		i := InputConfig{Source: t.Source, Line: t.Line, Edge: t.Edge, Debounce: t.Debounce, Threshold: t.Threshold, Sensitivity: t.Sensitivity}
+		if hasInput(t.Source) {
+			all[role{trigger: t.Name}] = i
+		}
+		if t.And != nil && hasInput(t.And.Source) {
+			i.Source, i.Line, i.Edge = t.And.Source, t.And.Line, "rising"
+			all[role{t.Name, true}] = i
+		}
+	}
+	if c.Privacy.Line != "" {
+		all[role{}] = InputConfig{Source: event.External, Line: c.Privacy.Line, Edge: "rising", Debounce: 50 * time.Millisecond}
+	}
+	return all
+}
+
+func hasInput(s event.Source) bool {
+	return s == event.External || s == event.BuiltIn || s == event.Sound
+}
+
+// unavailable says why a trigger cannot run; empty where it can. Its inputs are
+// opened again until they can be, so that is for the moment.
+func (e *Engine) unavailable(t config.Trigger) string {
+	if hasInput(t.Source) {
+		if p := e.inputs.status(role{trigger: t.Name}).problem; p != "" {
+			return p
+		}
+	}
+	if t.And != nil && hasInput(t.And.Source) {
+		if p := e.inputs.status(role{t.Name, true}).problem; p != "" {
+			return "its AND: " + p
+		}
+	}
+	return ""
+}
+
+// warming reports whether an input is a built-in sensor that has just been powered.
+func (e *Engine) warming(r role, s event.Source) bool {
+	since := e.inputs.status(r).since
+	return s == event.BuiltIn && (since.IsZero() || time.Since(since) < warmUp)
+}
+
+// use puts another configuration in force; what is the same goes on.
+func (in *inputs) use(c config.Config) {
+	in.mu.Lock()
+	in.want = wanted(c)
+	in.mu.Unlock()
+	select {
+	case in.changed <- struct{}{}:
+	default:
+	}
+}
+
+// status returns what there is to say of an input.
+func (in *inputs) status(r role) inputState {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.state[r]
+}
+
+func (in *inputs) set(r role, s inputState) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.state[r] = s
+}
+
+// run keeps the inputs going until ctx ends.
+func (in *inputs) run(ctx context.Context) error {
+	type running struct {
+		InputConfig
+		stop context.CancelFunc
+		done chan struct{}
+	}
+	going := map[role]running{}
+	end := func(r role) {
+		going[r].stop()
+		<-going[r].done
+		delete(going, r)
+		in.mu.Lock()
+		delete(in.state, r)
+		in.mu.Unlock()
+	}
+	defer func() {
+		for r := range going {
+			end(r)
+		}
+	}()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-in.changed:
+		}
+		in.mu.Lock()
+		want := in.want
+		in.mu.Unlock()
+		for r, g := range going {
+			if w, ok := want[r]; !ok || w != g.InputConfig {
+				end(r)
+			}
+		}
+		for r, w := range want {
+			if _, ok := going[r]; ok {
+				continue
+			}
+			one, stop := context.WithCancel(ctx)
+			g := running{w, stop, make(chan struct{})}
+			going[r] = g
+			go func() {
+				defer close(g.done)
+				in.watch(one, r, w)
+			}()
+		}
+	}
+}
+
+// watch keeps one input going. What is active when it fails or ends is at rest then.
+func (in *inputs) watch(ctx context.Context, r role, c InputConfig) {
+	send := func(s signal) {
+		select {
+		case in.signals <- s:
+		case <-ctx.Done():
+		}
+	}
+	active := false
+	for wait := reopenFirst; ctx.Err() == nil; wait = min(2*wait, reopenLast) {
+		input, err := in.openOne(c)
+		if err == nil {
+			in.set(r, inputState{since: time.Now()})
+			err = input.Run(ctx, func(x Reading) {
+				active = x.Active
+				send(signal{role: r, started: x.Active, at: in.best.of(x.At), level: x.Level})
+				wait = reopenFirst
+			})
+		}
+		if active {
+			active = false
+			at, _ := in.best.now()
+			send(signal{role: r, at: at})
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		if err == nil {
+			err = errors.New("the input ended without a reason")
+		}
+		in.set(r, inputState{problem: err.Error()})
+		retry := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+		case <-retry.C:
+		}
+		retry.Stop()
+	}
+}
+
+func (in *inputs) openOne(c InputConfig) (Input, error) {
+	if in.open == nil {
+		return nil, errors.New("this version reads no input lines, sensors and microphones yet")
+	}
+	return in.open(c)
+}

@@ -1,0 +1,184 @@
+package engine
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"watchpost/engine/config"
+	"watchpost/engine/event"
+	"watchpost/engine/store"
+)
+
+// fakeTransfers has every job delivered when its event has ended, unless it keeps them.
+type fakeTransfers struct {
+	noTransfers
+	mu      sync.Mutex
+	store   *store.Store
+	feed    OutboxEvents
+	keep    bool
+	jobs    map[string]event.Mail // by event
+	settled []string
+	early   []string // events whose folder was there before their job
+	calls   []string
+}
+
+func (q *fakeTransfers) open(s *store.Store, feed OutboxEvents) (Transfers, error) {
+	q.store, q.feed = s, feed
+	if q.jobs == nil {
+		q.jobs = map[string]event.Mail{}
+	}
+	return q, nil
+}
+
+func (q *fakeTransfers) Add(j event.Job) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if _, err := q.store.Get(j.Event); err == nil {
+		q.early = append(q.early, j.Event)
+	}
+	m := event.Mail{ID: j.ID, Kind: event.Transfer, Event: j.Event, Trigger: j.Trigger, At: j.At,
+		Recipients: []event.Recipient{{Address: j.Transfer, State: event.Pending}}}
+	q.jobs[j.Event] = m
+	q.feed.MailChanged(m)
+	return nil
+}
+
+func (q *fakeTransfers) Changed(id string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	m, ok := q.jobs[id]
+	if e, err := q.store.Get(id); !ok || q.keep || err != nil || e.End.IsZero() {
+		return
+	}
+	m.Recipients = []event.Recipient{{Address: m.Recipients[0].Address, State: event.Delivered}}
+	q.jobs[id] = m
+	q.feed.MailChanged(m)
+}
+
+func (q *fakeTransfers) Pending(id string) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	m, ok := q.jobs[id]
+	return ok && !m.Settled()
+}
+
+func (q *fakeTransfers) Mails() (all []event.Mail) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, m := range q.jobs {
+		all = append(all, m)
+	}
+	return all
+}
+
+func (q *fakeTransfers) Settle(id string) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.settled = append(q.settled, id)
+	return nil
+}
+
+func (q *fakeTransfers) called(what string) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.calls = append(q.calls, what)
+	return nil
+}
+
+func (q *fakeTransfers) Retry(id string) error { return q.called("retry " + id) }
+func (q *fakeTransfers) Drop(id string) error  { return q.called("drop " + id) }
+
+func TestTransferOfAnEvent(t *testing.T) {
+	yard := door()
+	yard.Transfer = "nas"
+	q := &fakeTransfers{}
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		ctx := context.Background()
+		b := &box{t: t, dir: dir, cam: &fakeCamera{}, out: newFakeOutbox(), transfers: q}
+		b.start(conf(yard, trig("other")))
+		time.Sleep(3 * time.Second)
+		b.wires.pulse(doorLine)
+		b.fire("other")
+		synctest.Wait()
+		s, _ := b.Status(ctx)
+		if s.Transfers.Queued != 1 || s.Queue.Delivered != 0 {
+			t.Errorf("while it goes on: %+v", s.Transfers)
+		}
+		time.Sleep(20 * time.Second)
+		if s, _ = b.Status(ctx); s.Transfers.Queued != 0 {
+			t.Errorf("at the end: %+v", s.Transfers)
+		}
+		if len(q.early) > 0 {
+			t.Errorf("stored before their job: %v", q.early)
+		}
+		if !slices.Equal(q.settled, []string{"00000001-transfer"}) {
+			t.Errorf("settled: %v", q.settled)
+		}
+		list, err := b.Queue(ctx)
+		transfers := slices.DeleteFunc(slices.Clone(list), func(m event.Mail) bool { return m.Kind != event.Transfer })
+		if err != nil || len(transfers) != 1 || transfers[0].Recipients[0].Address != "nas" {
+			t.Errorf("queue %+v, %v", list, err)
+		}
+		b.Retry(ctx, "00000001-transfer")
+		b.Drop(ctx, "00000001-transfer")
+		if !slices.Equal(q.calls, []string{"retry 00000001-transfer", "drop 00000001-transfer"}) {
+			t.Errorf("calls %v", q.calls)
+		}
+		if a := b.account("door"); a.Fired != 1 || a.Mailed != 1 {
+			t.Errorf("account %+v", a)
+		}
+		b.stop()
+		b.start(conf(yard)) // numbers that its queue knows are not given again
+		if f := b.fire("door"); f.Seq != 3 {
+			t.Errorf("firing %d after a restart", f.Seq)
+		}
+		b.stop()
+	})
+}
+
+// A transfer that cannot be queued is told, and its event is stored all the same.
+func TestTransferThatCannotBeQueued(t *testing.T) {
+	yard := trig("yard")
+	yard.Transfer = "nas"
+	inBox(t, conf(yard), func(t *testing.T, b *box) { // which has no queue of transfers
+		time.Sleep(time.Second)
+		b.fire("yard")
+		time.Sleep(time.Second)
+		s, _ := b.Status(context.Background())
+		if !strings.Contains(strings.Join(s.Problems, "\n"), "cannot be queued") {
+			t.Errorf("problems %v", s.Problems)
+		}
+		if list, _ := b.Events(context.Background(), event.Filter{}); len(list) != 1 || len(list[0].Images) == 0 {
+			t.Errorf("events %+v", list)
+		}
+	})
+}
+
+func TestOwnDestinationsAndSubject(t *testing.T) {
+	own := trig("gate")
+	own.Destinations, own.Subject = []string{"boss@example.net"}, "Gate"
+	own.Post = config.Extent{Images: 1}
+	inBox(t, conf(own, trig("yard")), func(t *testing.T, b *box) {
+		time.Sleep(time.Second)
+		b.fire("gate")
+		b.fire("yard")
+		time.Sleep(5 * time.Second)
+		b.fire("gate")
+		time.Sleep(2 * time.Minute)
+		for _, n := range b.out.sent() {
+			want := n.Firings[0].Trigger == "gate"
+			if got := slices.Equal(n.Destinations, own.Destinations) && n.Subject == "Gate"; got != want || !want && (n.Subject != "" || n.Destinations != nil) {
+				t.Errorf("%s of %s: %v %q", n.ID, n.Firings[0].Trigger, n.Destinations, n.Subject)
+			}
+		}
+		if n := len(b.out.sent()); n != 3 {
+			t.Errorf("%d mails", n)
+		}
+	})
+}

@@ -1,0 +1,168 @@
+package transfer
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/textproto"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+
+	"watchpost/engine/foreign"
+	"watchpost/engine/trust"
+)
+
+const againByItself = "It is tried again by itself; check the line or the server if it lasts."
+
+// lineFault says what is wrong with a connection: name, TCP, TLS. server is as the
+// installer typed it, addr what was dialled; secret is kept out.
+func lineFault(step, server, addr, secret string, err error) *fault {
+	if clean := foreign.Scrub(err.Error(), secret); clean != err.Error() {
+		err = errors.New(clean)
+	}
+	f := &fault{kind: network, step: step, err: err, do: againByItself}
+	var dns *net.DNSError
+	timeout := errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded)
+	if t, ok := err.(net.Error); ok && t.Timeout() {
+		timeout = true
+	}
+	switch {
+	case errors.Is(err, context.Canceled):
+		f.text, f.do = "The attempt was stopped", "It is tried again by itself."
+	case errors.As(err, &dns):
+		f.step = "lookup"
+		f.text = fmt.Sprintf("The name of the server %s could not be looked up", server)
+		f.do = "Check this box's network and its DNS server."
+		if dns.IsNotFound {
+			f.text, f.do = fmt.Sprintf("There is no server with the name %s", server), "Check the spelling of the server; and this box's DNS server if it is right."
+		}
+	case tlsFault(f, server, err):
+	case errors.Is(err, syscall.ECONNREFUSED):
+		f.text = "Nothing listens on " + addr + " (connection refused)"
+		f.do = "Check server and port, and that the service runs there."
+	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.EADDRNOTAVAIL):
+		f.text, f.do = "There is no route to the server", "Check the network cable, the address and the gateway of this box."
+	case errors.Is(err, os.ErrPermission): // EACCES, EPERM
+		f.text, f.do = "This box itself forbids the connection", "Check the firewall of this box, and what the service is allowed."
+	case errors.Is(err, errReplyTooLong):
+		f.text, f.do = "The server says more than any server has to (over 64 KiB)", "Check server and port: something else may answer there."
+	case timeout && step == "tcp":
+		f.text = addr + " does not answer (timed out)"
+		f.do = "Check server and port; a firewall may block it."
+	case timeout:
+		f.text = "The server stopped answering (timed out)"
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, net.ErrClosed):
+		f.text = "The server closed the connection"
+	default:
+		f.text = "The connection failed: " + serverWords(err.Error(), secret)
+	}
+	return f
+}
+
+// tlsFault fills f in where err is about TLS.
+func tlsFault(f *fault, server string, err error) bool {
+	var record tls.RecordHeaderError
+	var cert x509.CertificateInvalidError
+	var name x509.HostnameError
+	var authority x509.UnknownAuthorityError
+	var verification *tls.CertificateVerificationError
+	var alert tls.AlertError
+	switch {
+	case errors.As(err, &record):
+		f.text = "The server does not answer in TLS on this port"
+		f.do = "Choose security starttls for port 21, tls for port 990; else check server and port."
+	case errors.Is(err, trust.ErrWrongPin):
+		f.text = "The server's public key is not the pinned one: " + serverWords(err.Error(), "")
+		f.do = "If the server's key was changed, compare it on the server and enter the new pin; else somebody is in between."
+	case errors.Is(err, trust.ErrBadPin):
+		f.text, f.do = "The pin is not one", "Enter the base64 of the SHA-256 of the server's public key (44 characters)."
+	case errors.Is(err, trust.ErrBadCAFile):
+		f.text, f.do = "The CA file cannot be used: "+serverWords(err.Error(), ""), "Check ca_file: a file in PEM with the authority's certificate."
+	case errors.As(err, &name):
+		f.text = fmt.Sprintf("The server's certificate is not for %s: %s", server, serverWords(name.Error(), ""))
+		f.do = "Enter the server's name as the certificate has it, or pin its key."
+	case errors.As(err, &authority):
+		f.text = "The server's certificate is from no authority that is known here"
+		f.do = "If it is the server's own, pin its key (pin) or name its authority (ca_file)."
+	case errors.As(err, &cert) && cert.Reason == x509.Expired:
+		f.text = "The server's certificate is not valid at this time: " + serverWords(cert.Error(), "")
+		f.do = "Check the clock of this box; else the server's certificate has to be renewed."
+	case errors.As(err, &cert), errors.As(err, &verification):
+		f.text, f.do = "The server's certificate is not accepted: "+serverWords(err.Error(), ""), "Have the certificate put right, or pin the server's key (pin)."
+	case errors.As(err, &alert), strings.Contains(err.Error(), "tls: "):
+		f.text, f.do = "TLS with the server failed: "+serverWords(err.Error(), ""), "The server must speak TLS 1.2 or newer; update it."
+	default:
+		return false
+	}
+	f.kind, f.step = account, "tls"
+	return true
+}
+
+// ftpReply is what a server's reply means.
+type ftpReply struct {
+	steps string // alternatives; "": any
+	code  int    // 0: any; 4 and 5: the class
+	words string // alternatives, in lower case; "": any
+	kind  kind
+	text  string
+	do    string
+}
+
+const (
+	serverSide = "See the server's own words and its log."
+	seeRights  = "Give the user name the right to write in that folder, or choose another path."
+)
+
+// ftpReplies knows what FTP servers say; the first entry that fits wins.
+var ftpReplies = []ftpReply{
+	{"", 421, "", network, "The server closes the connection", "It is tried again by itself. If it lasts, the server may have too many connections, or not take this box's address."},
+	{"greeting", 4, "", network, "The server takes nobody just now", againByItself},
+	{"greeting", 5, "", account, "The server refuses this box", "Allow this box's address on the server."},
+	{"tls", 534, "", account, "The server does not let this connection be encrypted", "Set TLS up on the server; or choose security none, if everybody on the way may read the password and the images."},
+	{"tls", 0, "", account, "The server does not offer TLS", "Set TLS up on the server; or choose security none, if everybody on the way may read the password and the images."},
+	{"", 0, "session reuse|reuse tls session|reuse ssl session|not resumed|session resum", account, "The server wants the control connection's TLS session for the data too, and did not take it", "Have the server use TLS 1.3, or TLS 1.2 with session tickets; or not require session reuse (vsftpd: require_ssl_reuse)."},
+	{"", 522, "", account, "The server refuses the protection of the data connection", serverSide},
+	{"protection", 0, "", account, "The server does not let the data be encrypted", "Allow encrypted data (PROT P) on the server; or choose security none, if everybody on the way may read the password and the images."},
+	{"login", 0, "tls|ssl|encrypt|secure", account, "The server takes a password over an encrypted connection only", "Choose security auto (or tls, for port 990)."},
+	{"login", 530, "", account, "The server refuses user name or password", "Check user name and password; then whether the server lets that user in by FTP."},
+	{"login", 331, "", account, "The server wants more than a user name and a password", "Use another user on the server."},
+	{"login", 332, "", account, "The server wants an account besides user name and password, which is not known here", "Use another user on the server."},
+	{"login", 4, "", network, "The server lets nobody in just now", againByItself},
+	{"login", 5, "", account, "The server refuses to log in", serverSide},
+	{"", 530, "", account, "The server says that nobody is logged in", "Check user name and password, and what the server allows that user."},
+	{"", 532, "", account, "The server wants an account to write files", "Use another user on the server."},
+	{"", 0, "quota|disk full|no space|storage allocation|insufficient storage", account, "The server has no room for the file: a quota or its disk is full", "Free room on the server or raise the quota; it goes on by itself then."},
+	{"", 552, "", account, "The server has no room for the file: the quota is used up", "Free room on the server or raise the quota; it goes on by itself then."},
+	{"", 452, "", temporary, "The server has no room for the file: its disk is full", "Free room on the server; it goes on by itself then."},
+	{"", 425, "", network, "The server could not open the data connection", "It is tried again by itself. If it lasts, have the firewall let the server's passive ports through."},
+	{"", 426, "", network, "The data connection broke", againByItself},
+	{"send", 451, "writ", temporary, "The server could not write the file; its disk may be full", "Look for room on the server; it is tried again by itself."},
+	{"", 450, "", temporary, "The server cannot use the file just now", "It is tried again by itself."},
+	{"", 451, "", temporary, "The server had a fault of its own", "It is tried again by itself; see the server's log if it lasts."},
+	{"folder", 5, "", permanent, "The server does not let the folder be made", seeRights},
+	{"rename", 5, "", permanent, "The server does not let the file be renamed", "Let the user name rename and replace files in that folder."},
+	{"", 553, "", permanent, "The server does not take the file under that name", "Check path and file for what the server allows; and the rights in that folder."},
+	{"", 550, "", permanent, "The server does not let the file be written", seeRights},
+	{"", 4, "", temporary, "The server refuses for now", "It is tried again by itself."},
+	{"", 5, "", permanent, "The server refuses", serverSide},
+	{"", 0, "", network, "The server answered something unexpected", "Check server and port if it lasts."},
+}
+
+// ftpRefusal is the fault for a server's reply.
+func ftpRefusal(step string, code int, words string) *fault {
+	lower := strings.ToLower(words)
+	for _, r := range ftpReplies {
+		fits := (r.steps == "" || slices.Contains(strings.Split(r.steps, "|"), step)) && (r.code == 0 || r.code == code || r.code == code/100)
+		if fits && slices.ContainsFunc(strings.Split(r.words, "|"), func(w string) bool { return strings.Contains(lower, w) }) {
+			return &fault{kind: r.kind, step: step, code: code, text: fmt.Sprintf("%s: %d %s", r.text, code, strings.TrimRight(words, ". ")), do: r.do,
+				err: &textproto.Error{Code: code, Msg: words}}
+		}
+	}
+	panic("the last entry fits everything")
+}

@@ -1,0 +1,119 @@
+package tui
+
+import (
+	"fmt"
+	"strings"
+
+	"charm.land/bubbles/v2/key"
+	tea "charm.land/bubbletea/v2"
+
+	"watchpost/engine/config"
+)
+
+func (f *form) bindings(a *app) []key.Binding {
+	bs := []key.Binding{keys.FieldSave, keys.FieldUndo, keys.Leave, keys.Empty, keys.FieldPages}
+	if _, fixed := f.shows(f.key()); fixed {
+		bs = []key.Binding{bind("enter", "edit it", "enter"), keys.FieldSave, keys.FieldUndo, keys.Leave}
+	}
+	if len(f.choicesOf(f.key())) > 0 {
+		bs = append([]key.Binding{bind("left/right", "choose")}, bs...)
+	}
+	if a.draft.Verdict(f.key()).Fix != "" {
+		bs = append([]key.Binding{keys.Fix}, bs...)
+	}
+	return bs
+}
+
+// help is the one sentence for the focused field: the verdict and its cure where
+// there is something to say, else what the field wants.
+func (f *form) help(a *app) string {
+	k := f.key()
+	field, _ := config.Lookup(k)
+	v := a.draft.Verdict(k)
+	text := field.Help
+	if more := f.says(k); more != "" {
+		text = more
+	}
+	if v.Text != "" && v.Level >= config.Incomplete {
+		text = v.Text
+	}
+	if a.mailPage().conflicts[k] {
+		if !v.Blocks() {
+			return a.otherValue(k)
+		}
+		return clean(a.otherValue(k) + " " + v.Text)
+	}
+	choices := f.choicesOf(k)
+	switch {
+	case len(choices) > 0 && v.Level < config.Warning && !strings.Contains(text, strings.Join(choices, ", ")):
+		text = "One of: " + strings.Join(choices, ", ") + ". " + text
+	case field.Secret && heldIn(a.draft, k).cleared:
+		text = "The saved one is removed when you save; ^u keeps it. " + v.Text
+	case field.Secret && a.draft.Raw(k) == "" && a.draft.SecretSet(k):
+		text += " Backspace removes the saved one."
+	}
+	switch {
+	case v.Fix == "":
+	case strings.Contains(text, ": "+v.Fix), strings.Contains(text, "Is "+v.Fix+" meant?"):
+		text = strings.TrimRight(text, " ") + " ^f takes it."
+	default:
+		text = strings.TrimRight(text, " ") + " ^f: " + v.Fix
+	}
+	return clean(text)
+}
+
+// body draws the fields in h lines of w columns: the part around the focused one
+// where not all fit, without the gaps then.
+func (f *form) body(a *app, w, h int) (lines []string, cursor *tea.Position) {
+	row, gaps := -1, len(f.keys) <= h
+	for i, k := range f.keys {
+		if k == "" {
+			if gaps {
+				lines = append(lines, "")
+			}
+			continue
+		}
+		focus := i == f.at
+		l, x := f.line(a, k, focus, w)
+		if focus {
+			row = len(lines)
+			cursor = &tea.Position{X: valueAt + x, Y: row}
+		}
+		lines = append(lines, l)
+	}
+	f.top = max(0, min(f.top, len(lines)-h))
+	if row >= 0 {
+		f.top = max(min(f.top, row), row-h+1)
+	}
+	if cursor != nil {
+		cursor.Y -= f.top
+		if _, fixed := f.shows(f.keys[f.at]); fixed {
+			cursor.X = valueAt
+		}
+	}
+	return lines[f.top:min(len(lines), f.top+h)], cursor
+}
+
+// line is a field's label, value and verdict, and the cursor's column in the value.
+func (f *form) line(a *app, k string, focus bool, w int) (string, int) {
+	room := min(w-valueAt-verdictW-1, maxValueW)
+	counter := ""
+	if strings.HasSuffix(k, ".subject") && a.draft.Raw(k) != "" {
+		counter = fmt.Sprintf(" %d/%d  ", config.SubjectCount(a.draft.Raw(k)), config.SubjectClusters)
+		room -= len(counter)
+	}
+	text, x := "", 0
+	if shown, ok := f.shows(k); ok {
+		text = fit(shown, room)
+	} else {
+		text, x = f.page.value(a, k, focus, room)
+		if field, _ := config.Lookup(k); !focus && !field.Secret && a.draft.Raw(k) == "" {
+			text = faint.Render(fit(f.empties(k), room))
+		}
+	}
+	v, conflict := a.draft.Verdict(k), a.mailPage().conflicts[k]
+	if conflict && !v.Blocks() {
+		v = config.Verdict{Level: config.Warning, Short: "changed elsewhere"}
+	}
+	return marks(focus, a.draft.Changed(k), conflict) + fit(label(k), valueAt-2) + text + faint.Render(counter) + " " + verdict(v), x
+}

@@ -1,0 +1,458 @@
+package tui
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"charm.land/bubbles/v2/key"
+	tea "charm.land/bubbletea/v2"
+
+	"watchpost/engine/config"
+	"watchpost/engine/event"
+)
+
+// triggersPage lists the triggers, with the account of the selected one, and the
+// transfers below; a form edits one of them.
+type triggersPage struct {
+	list
+	rows int
+	edit *editing
+	last *lastList // the last change of a list, to be taken back
+}
+
+func (a *app) triggersPage() *triggersPage { return a.pages[triggersAt].(*triggersPage) }
+
+func (p *triggersPage) opened(*app) tea.Cmd { return nil }
+
+// entries are the items of the page in its order: the triggers, then the transfers.
+func (p *triggersPage) entries(a *app) (out []struct{ list, name string }) {
+	add := func(list, name string) { out = append(out, struct{ list, name string }{list, name}) }
+	if a.draft == nil { // all that is known
+		for _, t := range a.status.Triggers {
+			add(triggersKey, t.Name)
+		}
+		return out
+	}
+	for _, t := range a.settings.Config.Triggers {
+		add(triggersKey, t.Name)
+	}
+	for _, t := range a.settings.Config.Transfers {
+		add(transfersKey, t.Name)
+	}
+	return out
+}
+
+func (p *triggersPage) selectItem(a *app, list, name string) {
+	for i, e := range p.entries(a) {
+		if e.list == list && e.name == name {
+			p.sel = i
+		}
+	}
+}
+
+// stateOf is what the engine says of a trigger.
+func (a *app) stateOf(name string) (event.Trigger, bool) {
+	for _, t := range a.status.Triggers {
+		if t.Name == name {
+			return t, true
+		}
+	}
+	return event.Trigger{Name: name}, false
+}
+
+// editor of the page: its form, while a field of it is focused or the week is open.
+
+func (p *triggersPage) focused() bool {
+	return p.edit != nil && (p.edit.focused() || p.edit.week != nil)
+}
+
+func (p *triggersPage) leave(*app) {
+	if p.edit != nil {
+		p.edit.form.at, p.edit.week = -1, nil
+	}
+}
+
+func (p *triggersPage) fieldKey(a *app, k tea.KeyPressMsg) (tea.Cmd, bool) {
+	e := p.edit
+	if e.week != nil {
+		closed, taken := e.week.press(a, k)
+		if closed {
+			e.week = nil
+		}
+		return nil, taken
+	}
+	if _, fixed := e.shows(e.form.key()); fixed && (key.Matches(k, keys.Enter) || k.String() == "space" || k.String() == "right") {
+		e.week = &activeTime{key: e.form.key()}
+		return nil, true
+	} else if fixed && k.Text != "" && !k.Mod.Contains(tea.ModAlt) {
+		a.say = "Enter opens the week, where days and times are set."
+		return nil, true
+	}
+	taken := e.press(a, k)
+	e.refresh(a)
+	return nil, taken
+}
+
+func (p *triggersPage) fieldHelp(a *app) string {
+	if p.edit.week != nil {
+		return p.edit.week.help(a)
+	}
+	return p.edit.help(a)
+}
+
+func (p *triggersPage) paste(a *app, text string) tea.Cmd {
+	switch {
+	case p.edit == nil || !p.edit.focused():
+		a.say = "There is no field here to paste into: Enter opens a trigger, Tab enters a field."
+	case p.edit.week != nil:
+		a.say = "Nothing can be pasted here."
+	default:
+		p.edit.paste(a, text)
+		p.edit.refresh(a)
+	}
+	return nil
+}
+
+// goTo opens the form at the field of a key, if it is of an item that there is.
+func (p *triggersPage) goTo(a *app, k string) {
+	list, _, _ := strings.Cut(k, ".")
+	if a.item(list, itemOf(k)) < 0 {
+		return
+	}
+	p.selectItem(a, list, itemOf(k))
+	if p.edit == nil || p.edit.list != list || p.edit.name != itemOf(k) {
+		p.edit = newEditing(a, list, itemOf(k))
+	}
+	p.edit.week = nil
+	if i := slices.Index(p.edit.keys, k); i >= 0 {
+		p.edit.focus(a, i)
+	}
+}
+
+// follow keeps the form on its item in a newer configuration: old is the draft on
+// the one before, which may have renamed it.
+func (p *triggersPage) follow(a *app, old *config.Draft, s config.Settings) {
+	e := p.edit
+	switch {
+	case e == nil || itemIn(s.Config, e.list, e.name) >= 0:
+		return
+	case old != nil:
+		if name := strings.TrimSpace(old.Raw(e.list + "." + e.name + ".name")); itemIn(s.Config, e.list, name) >= 0 {
+			e.name = name
+			return // its keys follow with reload
+		}
+	}
+	p.edit = nil
+}
+
+// reload takes the form's text from a draft that is new.
+func (p *triggersPage) reload(a *app) {
+	if e := p.edit; e != nil {
+		if e.form.at >= len(e.keys) {
+			e.form.at = -1
+		}
+		if e.focused() && itemOf(e.form.key()) != e.name { // it was renamed
+			e.keys[e.form.at] = e.list + "." + e.name + "." + leafOf(e.form.key())
+			if e.week != nil {
+				e.week.key = e.form.key()
+			}
+		}
+		e.refresh(a)
+		e.load(a, false)
+		e.changed = false
+	}
+}
+
+func (p *triggersPage) key(a *app, k tea.KeyPressMsg) (tea.Cmd, bool) {
+	if p.edit != nil {
+		return nil, p.editKey(a, k)
+	}
+	es := p.entries(a)
+	switch {
+	case p.list.key(k, len(es), p.rows):
+		return nil, true
+	case key.Matches(k, keys.AddTrigger):
+		p.add(a, triggersKey)
+		return nil, true
+	case key.Matches(k, keys.AddTransfer):
+		p.add(a, transfersKey)
+		return nil, true
+	case p.sel >= len(es) || a.draft == nil:
+		return nil, noField(a, k)
+	}
+	e := es[p.sel]
+	switch {
+	case key.Matches(k, keys.Edit):
+		p.edit = newEditing(a, e.list, e.name)
+	case key.Matches(k, keys.Fire) && e.list == triggersKey:
+		if t, ok := a.stateOf(e.name); ok {
+			a.fireThis(t)
+		} else {
+			a.say = "The engine has not told of this trigger yet."
+		}
+	case key.Matches(k, keys.Fire):
+		a.say = "A transfer cannot be fired: choose a trigger."
+	case key.Matches(k, keys.Copy):
+		return p.copyItem(a, e.list, e.name), true
+	case key.Matches(k, keys.MoveUp):
+		return p.shift(a, e.list, e.name, -1), true
+	case key.Matches(k, keys.MoveDown):
+		return p.shift(a, e.list, e.name, 1), true
+	case key.Matches(k, keys.Delete) && e.list == triggersKey:
+		a.say = "Counting what is kept of it."
+		return a.countKept(e.name), true
+	case key.Matches(k, keys.Delete):
+		p.deleteTransfer(a, e.name)
+	default:
+		return nil, noField(a, k)
+	}
+	return nil, true
+}
+
+// editKey takes a key while the form is open and no field of it is focused.
+func (p *triggersPage) editKey(a *app, k tea.KeyPressMsg) bool {
+	switch {
+	case key.Matches(k, keys.Leave):
+		p.edit = nil
+		if n := a.unsavedOn(triggersAt); n > 0 {
+			a.say = plural(n, "unsaved change") + " on this page: w saves, u takes the last one back."
+		}
+	case key.Matches(k, keys.Enter, keys.Next):
+		p.edit.form.at = -1
+		p.edit.move(a, 1)
+	case key.Matches(k, keys.Prev):
+		p.edit.form.at = 0
+		p.edit.move(a, -1)
+	case slices.Contains([]string{"left", "right", "home", "end", "pgup", "pgdown", "backspace", "ctrl+h", "ctrl+k", "ctrl+f", "delete"}, k.String()):
+		a.say = "Tab or Enter enters a field; Esc closes the form."
+	default:
+		return false
+	}
+	return true
+}
+
+func (p *triggersPage) bindings(a *app) []key.Binding {
+	switch es := p.entries(a); {
+	case p.edit != nil && p.edit.week != nil:
+		return p.edit.week.bindings()
+	case p.edit != nil && p.edit.focused():
+		return p.edit.bindings(a)
+	case p.edit != nil:
+		return []key.Binding{bind("tab", "fields", "tab"), keys.Save, keys.Undo, bind("esc", "close", "esc"), keys.Quit}
+	case len(es) == 0:
+		return []key.Binding{keys.AddTrigger, keys.AddTransfer, keys.Quit}
+	case p.sel < len(es) && es[p.sel].list == transfersKey:
+		return []key.Binding{keys.Edit, keys.AddTrigger, keys.AddTransfer, keys.Copy, keys.Delete, keys.Move}
+	}
+	return []key.Binding{keys.Edit, keys.AddTrigger, keys.AddTransfer, keys.Copy, keys.Delete, keys.Move, keys.FireThis}
+}
+
+func (p *triggersPage) hint(a *app) string {
+	n, names := a.unsavedOn(triggersAt), a.itemConflicts()
+	switch {
+	case len(names) > 0:
+		return "Changed elsewhere as well: " + strings.Join(names, ", ") + ". Enter the field to see the other value; u takes it."
+	case n > 0:
+		return plural(n, "unsaved change") + " on this page: w saves, u takes the last one back."
+	case p.edit != nil:
+		return "Tab or Enter enters the first field; Esc goes back to the list."
+	case len(a.settings.Config.Triggers) == 0 && a.known:
+		return "Nothing is watched for yet: a adds a trigger."
+	case a.status.Privacy.On:
+		return "Privacy mode is on since " + since(a.status.Privacy.Since, a.clock()) + by(a.status.Privacy.By) + ": no trigger fires. P switches it off."
+	}
+	return ""
+}
+
+func (p *triggersPage) body(a *app, w, h int) ([]string, *tea.Position) {
+	if e := p.edit; e != nil && a.draft != nil {
+		if e.week != nil {
+			return e.week.body(a, w, h)
+		}
+		if len(e.keys) >= h {
+			return e.form.body(a, w, h)
+		}
+		lines, cursor := e.form.body(a, w, h-1)
+		if cursor != nil {
+			cursor.Y++
+		}
+		return append([]string{e.title(a, w)}, lines...), cursor
+	}
+	es := p.entries(a)
+	p.sel = max(0, min(p.sel, len(es)-1))
+	triggers := slices.IndexFunc(es, func(e struct{ list, name string }) bool { return e.list == transfersKey })
+	if triggers < 0 {
+		triggers = len(es)
+	}
+	var tail []string
+	if p.sel < triggers {
+		t, _ := a.stateOf(es[p.sel].name)
+		tail = p.detail(a, t, w)
+	}
+	lines := []string{p.heading(a, w)}
+	if triggers == 0 {
+		lines = append(lines, "  No trigger yet, nothing is watched: a adds one.")
+	}
+	// The triggers and the transfers are one list under two headings.
+	rows := make([]string, len(es))
+	for i, e := range es {
+		if e.list == triggersKey {
+			rows[i] = a.triggerRow(e.name, w)
+		} else {
+			rows[i] = a.transferRow(e.name, w)
+		}
+	}
+	between := []string{"", faint.Render("  Transfers")}
+	if len(es) == triggers {
+		between = append(between, "  None: the images stay in this box. A adds one.")
+	}
+	room := max(1, h-len(lines)-len(between))
+	if room-len(rows)-1 < len(tail) { // the rows first
+		tail = tail[:max(0, min(len(tail), room-len(rows)-1))]
+	}
+	p.rows = max(1, room-len(tail))
+	from, to := p.window(max(1, len(rows)), p.rows)
+	for i := from; i < min(to, len(rows)); i++ {
+		if i == triggers {
+			lines = append(lines, between...)
+		}
+		if i == p.sel {
+			lines = append(lines, marked.Render(fit("> "+rows[i], w-1)))
+		} else {
+			lines = append(lines, "  "+cut(rows[i], w-3))
+		}
+	}
+	if len(es) == triggers && to >= len(rows) {
+		lines = append(lines, between...)
+	}
+	if len(tail) > 0 {
+		lines = append(append(lines, ""), tail...)
+	}
+	return lines[:min(h, len(lines))], nil
+}
+
+// Columns of a trigger's row, in w columns.
+func triggerColumns(w int) (name, source, state, follows, last int) {
+	if w < 76 {
+		return 12, 0, 23, 0, 12
+	}
+	spare := min((w-80)/3, 16)
+	return 12 + spare, 8, 23 + spare, 14 + spare, 12
+}
+
+func (p *triggersPage) heading(a *app, w int) string {
+	n, s, st, fo, _ := triggerColumns(w)
+	l := fit("Trigger", n) + " "
+	if s > 0 {
+		l += fit("Source", s) + " "
+	}
+	l += fit("State", st) + " "
+	if fo > 0 {
+		l += fit("Then", fo) + " "
+	}
+	return faint.Render("  " + l + "Last fired")
+}
+
+func (a *app) triggerRow(name string, w int) string {
+	n, s, st, fo, _ := triggerColumns(w)
+	t, known := a.stateOf(name)
+	state, last := "starting", "never"
+	if known {
+		state = triggerState(t, a.clock())
+	}
+	if !t.Last.IsZero() {
+		last = strings.TrimSpace(moment(t.Last, a.clock()))
+	}
+	source, follows := string(t.Source), ""
+	mark := ""
+	if i := a.item(triggersKey, name); i >= 0 {
+		c := a.settings.Config.Triggers[i]
+		source, follows = string(c.Source), followsText(c)
+		if a.unsavedOf(triggersKey, name) > 0 {
+			mark = "*"
+		}
+	}
+	l := fit(mark+clean(name), n) + " "
+	if s > 0 {
+		l += fit(source, s) + " "
+	}
+	l += fit(state, st) + " "
+	if fo > 0 {
+		l += fit(follows, fo) + " "
+	}
+	return l + last
+}
+
+// followsText says what follows a firing: mail, a transfer, or nothing but images.
+func followsText(t config.Trigger) string {
+	var all []string
+	if t.Notify {
+		all = append(all, "mail")
+	}
+	if t.Transfer != "none" && t.Transfer != "" {
+		all = append(all, clean(t.Transfer))
+	}
+	if len(all) == 0 {
+		return "images only"
+	}
+	return strings.Join(all, ", ")
+}
+
+func (a *app) transferRow(name string, w int) string {
+	i := a.item(transfersKey, name)
+	if i < 0 {
+		return clean(name)
+	}
+	t := a.settings.Config.Transfers[i]
+	to := t.Server
+	switch t.Kind {
+	case "http":
+		to = t.URL
+	case "email":
+		if to = strings.Join(t.Destinations, ", "); to == "" {
+			to = "those of the Mail page"
+		}
+	}
+	if to == "" {
+		to = "no server yet"
+	}
+	users := ""
+	for _, x := range a.settings.Config.Triggers {
+		if x.Transfer == name {
+			users += ", " + clean(x.Name)
+		}
+	}
+	if users = strings.TrimPrefix(users, ", "); users == "" {
+		users = "no trigger uses it"
+	} else {
+		users = "of " + users
+	}
+	mark := ""
+	if a.unsavedOf(transfersKey, name) > 0 {
+		mark = "*"
+	}
+	n, _, _, _, _ := triggerColumns(w)
+	return fit(mark+clean(name), n) + " " + fit(t.Kind, 8) + " " + fit(clean(to), min(w-n-10-24, 40)) + " " + users
+}
+
+// detail is what there is to tell of the selected trigger: why it is silent, when
+// it is active, and its account.
+func (p *triggersPage) detail(a *app, t event.Trigger, w int) []string {
+	var lines []string
+	if t.Why != "" {
+		lines = place(triggerState(t, a.clock())+": "+clean(t.Why), w, 5)
+	}
+	if i := a.item(triggersKey, t.Name); i >= 0 {
+		c := a.settings.Config.Triggers[i]
+		lines = append(lines, cut("  Active "+spansText(c.Active)+"; "+imagesText(c), w-1))
+	}
+	lines = append(lines, faint.Render("  Account of "+clean(t.Name)))
+	return append(lines, account(t.Account, w)...)
+}
+
+func imagesText(t config.Trigger) string {
+	d := config.NewDraft(config.Settings{Config: config.Config{Triggers: []config.Trigger{t}}})
+	raw := func(leaf string) string { return d.Raw("triggers.1." + leaf) }
+	return fmt.Sprintf("%s before, %s after, every %s", raw("pre"), raw("post"), raw("interval"))
+}
