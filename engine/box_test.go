@@ -187,6 +187,7 @@ func (o *fakeOutbox) fold(ids ...string) {
 		delete(o.mails, id)
 		all = append(all, event.Gathered{Seqs: m.Firings})
 		d.FiringCount += m.FiringCount
+		d.Stands += max(1, m.Stands)
 		d.Replaces = append(append(d.Replaces, id), m.Replaces...)
 	}
 	d.Firings = event.Merge(all...).Seqs

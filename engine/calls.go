@@ -65,28 +65,48 @@ func (e *Engine) TestMail(ctx context.Context) (m event.Mail, err error) {
 
 // Queue lists mails and transfers; see API.
 func (e *Engine) Queue(context.Context) ([]event.Mail, error) {
-	all := append(e.Outbox.Mails(), e.toPlaces.Mails()...)
-	slices.SortStableFunc(all, func(a, b event.Mail) int { return b.At.Compare(a.At) })
-	return all, nil
+	return Queued(e.Outbox, e.toPlaces), nil
 }
 
 // Retry tries again what is held; see API.
 func (e *Engine) Retry(_ context.Context, id string) error {
-	switch {
-	case id == "":
-		return errors.Join(e.Outbox.Retry(""), e.toPlaces.Retry(""))
-	case isTransfer(id):
-		return e.toPlaces.Retry(id)
-	}
-	return e.Outbox.Retry(id)
+	return RetryIn(e.Outbox, e.toPlaces, id)
 }
 
 // Drop gives up what is not delivered; see API.
-func (e *Engine) Drop(_ context.Context, id string) error {
-	if isTransfer(id) {
-		return e.toPlaces.Drop(id)
+func (e *Engine) Drop(_ context.Context, id string) error { return DropIn(e.Outbox, e.toPlaces, id) }
+
+// items is what the mails' queue and that of the transfers have in common.
+type items interface {
+	Mails() []event.Mail
+	Retry(id string) error
+	Drop(id string) error
+}
+
+// Queued lists both queues, newest first.
+func Queued(mails, transfers items) []event.Mail {
+	all := append(mails.Mails(), transfers.Mails()...)
+	slices.SortStableFunc(all, func(a, b event.Mail) int { return b.At.Compare(a.At) })
+	return all
+}
+
+// RetryIn tries an item of one of the two again; "" is all of both.
+func RetryIn(mails, transfers items, id string) error {
+	switch {
+	case id == "":
+		return errors.Join(mails.Retry(""), transfers.Retry(""))
+	case isTransfer(id):
+		return transfers.Retry(id)
 	}
-	return e.Outbox.Drop(id)
+	return mails.Retry(id)
+}
+
+// DropIn gives up an item of one of the two.
+func DropIn(mails, transfers items, id string) error {
+	if isTransfer(id) {
+		return transfers.Drop(id)
+	}
+	return mails.Drop(id)
 }
 
 // Events lists stored events; see API.

@@ -135,8 +135,9 @@ func (e *Engine) keeping(work func()) bool {
 
 func (e *Engine) keepFailed(err error) {
 	text := "images cannot be stored: " + err.Error() + ": free some space or check the disk"
-	e.keepErr.Store(&text)
-	e.Log.Warn("images cannot be stored", "error", err)
+	if was := e.keepErr.Swap(&text); was == nil || *was != text { // not a line an image
+		e.Log.Warn("images cannot be stored", "error", err)
+	}
 }
 
 // state is what event.json is to say.
@@ -180,7 +181,7 @@ func (e *Engine) endEvents(now time.Time) {
 			e.put(r)
 		}
 		if !r.stored.End.IsZero() && !r.dirty {
-			e.Log.Info("event ended", "event", r.stored.ID, "images", r.kept, "firings", r.stored.Firings)
+			e.Log.Info("event ended", "event", r.stored.ID, "images asked for", r.kept, "firings", r.stored.Firings)
 			t.running = nil
 		}
 	}

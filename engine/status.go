@@ -164,6 +164,7 @@ func (e *Engine) queueStatus() event.Queue {
 	for _, id := range slices.Sorted(maps.Keys(e.mails)) {
 		q.Count(e.mails[id])
 	}
+	q.Problem = e.newestProblem(e.mails)
 	for _, d := range e.due {
 		if !e.inSpool(d.notice.ID) {
 			q.Queued++
@@ -172,10 +173,27 @@ func (e *Engine) queueStatus() event.Queue {
 	return q
 }
 
+// newestProblem is why one of those that wait does so: of the one that changed
+// last, since an older reason may be gone.
+func (e *Engine) newestProblem(waiting map[string]event.Mail) string {
+	for _, m := range slices.Backward(e.recent) {
+		if now, ok := waiting[m.ID]; ok && now.Problem != "" && !now.Settled() {
+			return now.Problem
+		}
+	}
+	for _, id := range slices.Backward(slices.Sorted(maps.Keys(waiting))) {
+		if m := waiting[id]; m.Problem != "" {
+			return m.Problem
+		}
+	}
+	return ""
+}
+
 func (e *Engine) transferStatus() (q event.Queue) {
 	for _, id := range slices.Sorted(maps.Keys(e.transfers)) {
 		q.Count(e.transfers[id])
 	}
+	q.Problem = e.newestProblem(e.transfers)
 	return q
 }
 
@@ -199,7 +217,7 @@ func (e *Engine) problems(s event.Status) []string {
 	if s.Queue.Problem != "" {
 		p = append(p, "mail: "+s.Queue.Problem)
 	}
-	if s.Queue.Held > 0 {
+	if s.Queue.Held > 0 && s.Queue.Problem == "" {
 		p = append(p, fmt.Sprintf("mail: %d held after a refusal; see the queue, then retry or drop", s.Queue.Held))
 	}
 	if s.Storage.Low {

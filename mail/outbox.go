@@ -63,6 +63,7 @@ type Outbox struct {
 	anew      bool // it was just put in force: what is held may have a cause that is gone
 	hold      hold
 	holdKept  time.Time // the hold's end as it is on the disk; zero: none is
+	limit     int64     // of a mail's bytes, by the server that was asked last; 0: none is known
 	budget    budget
 	avoid     string        // the address of the server that failed last: others are tried first
 	now       *attempt      // nil: none
@@ -354,6 +355,14 @@ func (o *Outbox) giveUp() bool {
 	}
 	o.mu.Unlock()
 	return oldest != nil && o.Drop(oldest.Mail.ID) == nil
+}
+
+// Limit is the largest mail that the server takes, in bytes, as it said last; 0
+// where it has not.
+func (o *Outbox) Limit() int64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.limit
 }
 
 // knows reports whether the spool has the mail. Called with mu held.

@@ -294,6 +294,7 @@ func (a *app) setStatus(s event.Status) tea.Cmd {
 		a.zoneAsked = s.Clock.Zone
 		cmds = append(cmds, a.calls.zone(s.Clock.Zone))
 	}
+	cmds = append(cmds, a.eventsPage().follow(a))
 	if other { // somebody else has saved
 		cmds = append(cmds, a.config(false))
 	}

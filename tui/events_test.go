@@ -228,3 +228,24 @@ func TestEventsCannotBeRead(t *testing.T) {
 	s.send(storedMsg{err: errors.New("events: the folder was removed")})
 	s.sees("The events could not be read: events: the folder was removed.")
 }
+
+// An event that goes on is followed to its end, but not at every change of the status.
+func TestRunningEventIsFollowed(t *testing.T) {
+	f := newFake()
+	s := open(t, f, 80, 24)
+	now := noon
+	s.now = func() time.Time { return now }
+	s.run("5")
+	s.sees("> 20:50:07 yard running")
+	f.stored[0].End = noon
+	if cmd := s.setStatus(f.snap.Status); s.eventsPage().follow(s.app) != nil {
+		t.Error("asked at once", cmd)
+	}
+	now = now.Add(followEvery)
+	s.carry(s.eventsPage().follow(s.app))
+	s.sees("> 20:50:07 yard 60.0 s")
+	now = now.Add(followEvery)
+	if s.eventsPage().follow(s.app) != nil {
+		t.Error("asked although none goes on")
+	}
+}

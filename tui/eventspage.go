@@ -6,6 +6,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
@@ -27,10 +28,14 @@ type eventsPage struct {
 	rows   int
 	open   *eventView // over the list
 	last   bool       // the page that is asked for is entered at its end
+	read   time.Time  // when it was asked for
 }
 
 // storedPage is how many events are a page.
 const storedPage = 100
+
+// followEvery is how often an event that goes on is looked at.
+const followEvery = 2 * time.Second
 
 // storedMsg is a page of events, and one more where there is one.
 type storedMsg struct {
@@ -50,8 +55,18 @@ func (a *app) eventsPage() *eventsPage { return a.pages[eventsAt].(*eventsPage) 
 
 func (p *eventsPage) opened(a *app) tea.Cmd { return p.refresh(a) }
 
+// follow asks for the page anew while an event on it goes on, now and then.
+func (p *eventsPage) follow(a *app) tea.Cmd {
+	running := slices.ContainsFunc(p.events, func(e event.Stored) bool { return e.End.IsZero() })
+	if a.at != eventsAt || !running || a.now().Sub(p.read) < followEvery {
+		return nil
+	}
+	return p.refresh(a)
+}
+
 // refresh asks for the page that is shown anew.
 func (p *eventsPage) refresh(a *app) tea.Cmd {
+	p.read = a.now()
 	p.asked = p.filter.filter(a.clock())
 	if n := len(p.before); n > 0 {
 		p.asked.Before = p.before[n-1]

@@ -419,7 +419,7 @@ func kinds() []event.Mail {
 	for i, m := range []event.Mail{
 		{ID: "test-1", Kind: event.Test, Subject: "CameraNotification"},
 		{ID: "state-1", Kind: event.State, Subject: "CameraNotification - camera lost"},
-		{ID: "digest", Kind: event.Digest, FiringCount: 55, Replaces: make([]string, 31), Subject: "CameraNotification", Attempts: 1},
+		{ID: "digest", Kind: event.Digest, FiringCount: 55, Replaces: make([]string, 31), Stands: 31, Subject: "CameraNotification", Attempts: 1},
 		{ID: "00000012-summary", Kind: event.Summary, Trigger: "yard", FiringCount: 12, Subject: "CameraNotification"},
 	} {
 		m.At = noon.Add(-time.Duration(i+1) * time.Minute)

@@ -12,7 +12,7 @@ import (
 
 // plainKeys act while no field is focused, controlKeys always (design: the interface).
 var (
-	plainKeys   = strings.Fields("1 2 3 4 5 6 7 t d w u ? q tab shift+tab enter esc ctrl+g")
+	plainKeys   = strings.Fields("1 2 3 4 5 6 7 t d w u ? q P tab shift+tab enter esc ctrl+g")
 	controlKeys = strings.Fields("ctrl+t ctrl+d ctrl+w ctrl+u ctrl+c ctrl+l f1 alt+1 alt+2 alt+3 alt+4 alt+5 alt+6 alt+7")
 )
 
@@ -130,15 +130,15 @@ func TestMoving(t *testing.T) {
 		t.Fatal("a page opens with a field focused")
 	}
 	var seen []string
-	for range 17 {
+	for range 19 {
 		s.press("tab")
 		seen = append(seen, s.mailPage().focusedKey())
 	}
-	if seen[0] != "smtp.server" || seen[6] != "mail.reply_address" || seen[10] != "mail.subject" || seen[11] != "mail.hold_off" || seen[16] != "smtp.server" {
+	if seen[0] != "smtp.server" || seen[6] != "mail.reply_address" || seen[10] != "mail.subject" || seen[11] != "mail.hold_off" || seen[17] != "smtp.pin" || seen[18] != "smtp.server" {
 		t.Error(seen)
 	}
 	s.press("shift+tab")
-	if k := s.mailPage().focusedKey(); k != "mail.heartbeat" {
+	if k := s.mailPage().focusedKey(); k != "smtp.pin" {
 		t.Error("shift+tab from the first:", k)
 	}
 	s.press("enter")
@@ -280,6 +280,8 @@ func FuzzKeys(f *testing.F) {
 	f.Add([]byte("2\tmail\x08.example\x0e\x0e465\x17"), uint8(80), uint8(24))
 	f.Add([]byte("7654321?qn\x1b"), uint8(60), uint8(15))
 	f.Add([]byte("2dt\x14y\x15uu"), uint8(40), uint8(10))
+	f.Add([]byte("3\u0082\t\t\t\t\t\t\t\u0082a \t1930\x1b\x1bxJKcAafP"), uint8(80), uint8(24))
+	f.Add([]byte("5\u00a2f\t11-2\t\u0082\u0082\x1bXxe"), uint8(70), uint8(20))
 	f.Fuzz(func(t *testing.T, b []byte, w, h uint8) {
 		s := open(t, newFake(), int(w), int(h))
 		named := []string{"tab", "shift+tab", "enter", "esc", "left", "right", "home", "end", "delete", "up", "down", "pgup", "pgdown", "f1", "alt+1", "alt+2", "space"}

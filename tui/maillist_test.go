@@ -171,7 +171,7 @@ func TestQueueFollows(t *testing.T) {
 	if got, _ := p.selected(); got.ID != m.ID || got.QueueState() != "delivered" || len(p.mails) != 3 {
 		t.Errorf("%+v of %d", got, len(p.mails))
 	}
-	d := event.Mail{ID: "d", Kind: event.Digest, At: noon, FiringCount: 2, Replaces: []string{old[1].ID, old[2].ID}, Recipients: old[0].Recipients}
+	d := event.Mail{ID: "d", Kind: event.Digest, At: noon, FiringCount: 2, Replaces: []string{old[1].ID, old[2].ID}, Stands: 2, Recipients: old[0].Recipients}
 	s.send(eventsMsg{[]event.Event{{Mail: &d}}})
 	if got, _ := p.selected(); got.ID != "d" || len(p.mails) != 2 {
 		t.Errorf("%+v of %d", got, len(p.mails))

@@ -18,6 +18,8 @@ var mailFields = []string{
 	"",
 	"mail.subject",
 	"mail.hold_off", "mail.digest_after", "mail.daily_budget", "mail.state_mails", "mail.heartbeat",
+	"",
+	"smtp.ca_file", "smtp.pin",
 }
 
 // secondPart is the place of the first field that a small screen shows apart:
@@ -36,7 +38,8 @@ type mailPage struct {
 	conflicts map[string]bool
 	top       int // first row shown where not all fit
 	walk      *walk
-	runs      int // diagnoses begun
+	pin       string // of the server's key, as the last diagnosis found it; empty: none
+	runs      int    // diagnoses begun
 	saving    bool
 	sent      map[string]held // what each field held when the save began
 }
@@ -122,6 +125,9 @@ func (p *mailPage) leave(*app) { p.at = -1 }
 func (p *mailPage) hide() {
 	if p.walk != nil {
 		p.walk.stop()
+		if pin := p.walk.pin(); pin != "" {
+			p.pin = pin
+		}
 	}
 	p.walk = nil
 }
@@ -272,9 +278,20 @@ func (p *mailPage) choose(a *app, choices []string, k tea.KeyPressMsg) bool {
 	return true
 }
 
+// verdict is the draft's; where no pin is typed it offers the one that the
+// diagnosis found.
+func (p *mailPage) verdict(a *app, k string) config.Verdict {
+	v := a.draft.Verdict(k)
+	if k == "smtp.pin" && v.Level == config.Empty && p.pin != "" {
+		v = config.Verdict{Level: config.Empty, Short: "^f: the one found", Fix: p.pin,
+			Text: "The diagnosis found this key; compare it with the server's own before you trust it."}
+	}
+	return v
+}
+
 // fix takes the value that the verdict offers.
 func (p *mailPage) fix(a *app) {
-	v := a.draft.Verdict(p.focusedKey())
+	v := p.verdict(a, p.focusedKey())
 	if v.Fix == "" {
 		a.say = "Nothing is offered for this field; ^f takes what a verdict offers."
 		return

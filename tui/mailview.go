@@ -26,7 +26,7 @@ func (p *mailPage) bindings(a *app) []key.Binding {
 		if f, _ := config.Lookup(p.focusedKey()); len(f.Choices) > 0 {
 			bs = append([]key.Binding{bind("left/right", "choose")}, bs...)
 		}
-		if a.draft.Verdict(p.focusedKey()).Fix != "" {
+		if p.verdict(a, p.focusedKey()).Fix != "" {
 			bs = append([]key.Binding{keys.Fix}, bs...)
 		}
 		return bs
@@ -70,9 +70,9 @@ func (p *mailPage) hint(a *app) string {
 func (p *mailPage) fieldHelp(a *app) string {
 	k := p.focusedKey()
 	f, _ := config.Lookup(k)
-	v := a.draft.Verdict(k)
+	v := p.verdict(a, k)
 	text := f.Help
-	if v.Text != "" && v.Level >= config.Incomplete {
+	if v.Text != "" && (v.Level >= config.Incomplete || v.Fix != "") {
 		text = v.Text
 	}
 	if p.conflicts[k] {
@@ -188,7 +188,7 @@ func (p *mailPage) form(a *app, w, from, to int) (lines []string, cursor *tea.Po
 			row = len(lines)
 			cursor = &tea.Position{X: valueAt + x, Y: len(lines)}
 		}
-		v := a.draft.Verdict(k)
+		v := p.verdict(a, k)
 		if p.conflicts[k] && !v.Blocks() {
 			v = config.Verdict{Level: config.Warning, Short: "changed elsewhere"}
 		}

@@ -3,6 +3,7 @@ package tui
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -33,6 +34,19 @@ func (k *walk) add(s event.Step) {
 	if n := len(k.steps) - maxSteps; n > 0 {
 		k.steps, k.chosen = k.steps[n:], max(0, k.chosen-n)
 	}
+}
+
+// anyPin is a key's pin as a step tells it.
+var anyPin = regexp.MustCompile(`\bpin ([A-Za-z0-9+/]{43}=)`)
+
+// pin is that of the server's key, where a step told it; empty: none did.
+func (k *walk) pin() string {
+	for _, s := range slices.Backward(k.steps) {
+		if m := anyPin.FindStringSubmatch(s.Text); m != nil {
+			return m[1]
+		}
+	}
+	return ""
 }
 
 // failed is the first step that failed, or nil. An address that did not answer
@@ -299,7 +313,15 @@ func fieldOf(s event.Step, destinations func(i int) string) string {
 	case "lookup", "tcp", "ehlo":
 		return "smtp.server"
 	case "tls":
+		if strings.Contains(s.Do, "pin") {
+			return "smtp.pin"
+		}
 		return "smtp.security"
+	case "config":
+		if strings.Contains(s.Verdict, "CA file") {
+			return "smtp.ca_file"
+		}
+		return "smtp.server"
 	case "auth":
 		return "smtp.username"
 	case "mail":

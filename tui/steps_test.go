@@ -162,3 +162,20 @@ func TestSecondPart(t *testing.T) {
 		}
 	}
 }
+
+// A private server's key that the diagnosis found is offered in the field of the pin.
+func TestFoundPinIsOffered(t *testing.T) {
+	s := open(t, newFake(), 80, 24)
+	const pin = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
+	s.press("2")
+	p := s.mailPage()
+	p.walk = &walk{over: true, steps: []event.Step{{Step: "tls", Text: "pin " + pin + ", for CN=nas", Do: "For a private server enter its pin or CA file"}}}
+	p.focusKey(s.app, fieldOf(p.walk.steps[0], nil))
+	if p.focusedKey() != "smtp.pin" || !strings.Contains(s.text(), "^f: "+pin) {
+		t.Fatalf("at %s:\n%s", p.focusedKey(), s.text())
+	}
+	s.press("ctrl+f")
+	if got := s.draft.Raw("smtp.pin"); got != pin {
+		t.Errorf("the pin is %q", got)
+	}
+}

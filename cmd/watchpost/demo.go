@@ -43,7 +43,7 @@ func runDemo(ctx context.Context, f *flags, why string, show func(context.Contex
 	text := "a generated scene, an embedded mail server; nothing is kept"
 	if why != "" {
 		text = "no configuration and no camera were found; nothing is kept"
-		known = []string{why}
+		known = []string{why + "; then start again, or name one: watchpost set camera.source v4l2:/dev/video0"}
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -9,9 +9,12 @@ import (
 	"slices"
 	"time"
 
+	"watchpost/engine"
 	"watchpost/engine/control"
 	"watchpost/engine/event"
+	"watchpost/engine/store"
 	"watchpost/mail"
+	"watchpost/mail/transfer"
 )
 
 // queue is what the queue commands need: the service, or the files when it is down.
@@ -21,12 +24,23 @@ type queue interface {
 	Drop(ctx context.Context, id string) error
 }
 
-// spoolFiles is the queue of a service that is not running.
-type spoolFiles struct{ *mail.Outbox }
+// spoolFiles is the queues of a service that is not running.
+type spoolFiles struct {
+	mails     *mail.Outbox
+	transfers *transfer.Queue
+}
 
-func (s spoolFiles) Queue(context.Context) ([]event.Mail, error) { return s.Mails(), nil }
-func (s spoolFiles) Retry(_ context.Context, id string) error    { return s.Outbox.Retry(id) }
-func (s spoolFiles) Drop(_ context.Context, id string) error     { return s.Outbox.Drop(id) }
+func (s spoolFiles) Queue(context.Context) ([]event.Mail, error) {
+	return engine.Queued(s.mails, s.transfers), nil
+}
+
+func (s spoolFiles) Retry(_ context.Context, id string) error {
+	return engine.RetryIn(s.mails, s.transfers, id)
+}
+
+func (s spoolFiles) Drop(_ context.Context, id string) error {
+	return engine.DropIn(s.mails, s.transfers, id)
+}
 
 // openQueue returns the service's queue, or the files under the service's lock.
 func openQueue(ctx context.Context, f *flags) (queue, func(), error) {
@@ -46,10 +60,20 @@ func openQueue(ctx context.Context, f *flags) (queue, func(), error) {
 		l.Close()
 		return nil, nil, err
 	}
-	for _, p := range o.Problems() {
+	images, err := store.Open(filepath.Join(dir, "events"))
+	if err != nil {
+		l.Close()
+		return nil, nil, err
+	}
+	q, err := transfer.Open(filepath.Join(dir, "transfers"), transfer.Options{Images: storedImages{images}})
+	if err != nil {
+		l.Close()
+		return nil, nil, err
+	}
+	for _, p := range append(o.Problems(), q.Problems()...) {
 		fmt.Fprintln(f.s.err, p)
 	}
-	return spoolFiles{o}, func() { l.Close() }, nil
+	return spoolFiles{o, q}, func() { l.Close() }, nil
 }
 
 // offline locks the store of a service that is not running.
@@ -95,6 +119,9 @@ func runQueue(ctx context.Context, args []string, s streams) int {
 		return f.failed(err)
 	}
 	did := map[string]string{"retry": "tried again at once", "drop": "dropped"}[verb]
+	if _, down := q.(spoolFiles); down && verb == "retry" {
+		did = "tried again when the service runs"
+	}
 	switch {
 	case f.json:
 		f.printJSON(map[string]string{"id": id, "done": did})
@@ -132,7 +159,7 @@ func showQueue(ctx context.Context, f *flags, q queue, id string) int {
 
 func printMail(w io.Writer, m event.Mail) {
 	fmt.Fprintf(w, "%s: %s, %s\n  subject  %s\n  bytes    %d\n  queued   %s, %s\n", m.ID, m.QueueState(), m.Kind,
-		m.Subject, m.Bytes, m.Queued.Format(time.DateTime), counted(m.Attempts, "attempt"))
+		m.Subject, m.Bytes, m.Queued.In(m.At.Location()).Format(time.DateTime), counted(m.Attempts, "attempt"))
 	if m.FiringCount > 1 {
 		fmt.Fprintf(w, "  tells of %d firings\n", m.FiringCount)
 	}

@@ -17,8 +17,10 @@ import (
 	"watchpost/engine/config"
 	"watchpost/engine/control"
 	"watchpost/engine/durable"
+	"watchpost/engine/store"
 	"watchpost/hw"
 	"watchpost/mail"
+	"watchpost/mail/transfer"
 )
 
 // wallClock is the system's clock.
@@ -30,6 +32,7 @@ func (wallClock) Now() time.Time { return time.Now() }
 type service struct {
 	engine *engine.Engine
 	outbox *mail.Outbox
+	queue  *transfer.Queue
 	socket net.Listener // nil: not served (demo)
 	locks  []*lock
 	log    *slog.Logger
@@ -105,6 +108,12 @@ func (b begin) open() (s *service, err error) {
 		OpenCamera: func(c config.Camera) (engine.Camera, error) {
 			return hw.OpenCamera(c.Source, c.Width, c.Height, c.FPS)
 		},
+		OpenTransfers: func(images *store.Store, tell engine.OutboxEvents) (engine.Transfers, error) {
+			var err error
+			s.queue, err = transfer.Open(filepath.Join(dir, "transfers"), transfer.Options{Listener: tell, Log: s.log,
+				Images: storedImages{images}, Submit: s.outbox.Submit, Limit: s.outbox.Limit})
+			return s.queue, err
+		},
 		FindCamera: hw.FindCamera, Pictures: hw.Pictures{}, Outbox: s.outbox, Mail: feed,
 		Clock: wallClock{}, Log: s.log, File: b.file, Stamp: stamp, Loaded: loaded, Findings: findings,
 		Directory: dir, DirectoryOf: stateDir, Known: append(b.known, storeMoved(b.file.Path(), dir)...),
@@ -156,9 +165,10 @@ func (s *service) run(ctx context.Context) error {
 	defer s.close()
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.outbox.Run(ctx) })
+	g.Go(func() error { return s.queue.Run(ctx) })
 	g.Go(func() error { return s.engine.Run(ctx) })
 	g.Go(func() error {
-		if err := hw.WatchNetwork(ctx, s.outbox.LineBack); err != nil && ctx.Err() == nil {
+		if err := hw.WatchNetwork(ctx, func() { s.outbox.LineBack(); s.queue.LineBack() }); err != nil && ctx.Err() == nil {
 			s.log.Warn("network", "problem", err) // mail works without, only later after an outage
 		}
 		return nil

@@ -32,6 +32,9 @@ func runSet(ctx context.Context, args []string, s streams) int {
 	findings = slices.DeleteFunc(findings, func(x config.Finding) bool {
 		return x.Level == config.Warning && !strings.HasPrefix(x.Key, words[0]) && x.Key != ""
 	})
+	if x, bad := fileFinding(words[0], value); bad && err == nil {
+		findings = append(findings, x)
+	}
 	code := printFindings(f, findings, "")
 	if err != nil {
 		code = exitFailed

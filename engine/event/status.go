@@ -72,9 +72,6 @@ func (q *Queue) Count(m Mail) {
 	case "held":
 		q.Held++
 	}
-	if m.Problem != "" {
-		q.Problem = m.Problem
-	}
 }
 
 // ClockFloor is a moment before which a clock is taken as not set: this program
