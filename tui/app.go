@@ -409,7 +409,7 @@ func (a *app) act(k tea.KeyPressMsg) tea.Cmd {
 	case key.Matches(k, keys.Privacy):
 		return a.switchPrivacy()
 	case key.Matches(k, keys.Test):
-		return a.onMail(a.mailPage().test)
+		return a.test()
 	case key.Matches(k, keys.Diagnose):
 		return a.onMail(a.mailPage().diagnose)
 	case key.Matches(k, keys.Save):

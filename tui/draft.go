@@ -80,6 +80,15 @@ func (a *app) save() tea.Cmd {
 	return a.savingItems(p.save(a))
 }
 
+// test sends a test mail, which saves first; what is in conflict is settled before.
+func (a *app) test() tea.Cmd {
+	if names := a.itemConflicts(); len(names) > 0 {
+		a.say = "No test mail sent, for it saves first: " + strings.Join(names, ", ") + " was changed elsewhere as well. w saves yours, u on page 3 takes the other."
+		return nil
+	}
+	return a.onMail(a.mailPage().test)
+}
+
 // savingItems has the Mail page remember what the fields of triggers and
 // transfers held when a save began, so that what is typed meanwhile stays.
 func (a *app) savingItems(cmd tea.Cmd) tea.Cmd {

@@ -183,7 +183,9 @@ func TestEventIsRemoved(t *testing.T) {
 	if s.qu != nil || !strings.Contains(s.say, "is going on") {
 		t.Error(s.say)
 	}
-	s.press("down", "x")
+	s.press("down", "e")
+	s.sees("On the box: watchpost events export 20261123T204107-yard. The files lie in /var/lib/watchpost/20261123T204107-yard")
+	s.press("x")
 	s.sees("Remove this event with its 25 images (920 kB)? That cannot be taken back.")
 	s.run("n")
 	if len(f.asked()) != 0 {

@@ -158,7 +158,7 @@ func (p *eventsPage) key(a *app, k tea.KeyPressMsg) (tea.Cmd, bool) {
 		p.open = &eventView{event: e}
 		return a.eventMails(e), true
 	case key.Matches(k, keys.Export):
-		a.say = exportText(e)
+		a.say = a.exportText(e)
 	case key.Matches(k, keys.Remove):
 		p.askRemove(a, e)
 	case key.Matches(k, keys.RemoveAll):
@@ -175,8 +175,13 @@ func (p *eventsPage) filtered(a *app) tea.Cmd {
 	return p.refresh(a)
 }
 
-func exportText(e event.Stored) string {
-	return "On the box or over SSH: watchpost events export " + clean(e.ID)
+// exportText says how to get an event's files: this screen may be far from the box.
+func (a *app) exportText(e event.Stored) string {
+	s := "On the box: watchpost events export " + clean(e.ID)
+	if dir := clean(a.folder(e)); dir != "" {
+		s += ". The files lie in " + dir
+	}
+	return s
 }
 
 func (p *eventsPage) bindings(*app) []key.Binding {
@@ -270,7 +275,7 @@ func (a *app) eventRow(e event.Stored) string {
 		last = "peak " + strings.TrimSpace(percent(e.Peak)) + " %"
 	}
 	if len(e.Missing) > 0 {
-		last = strings.TrimSpace(last + " ! missing")
+		last = strings.TrimSpace(last + " !") // the detail says what is missing
 	}
 	return fmt.Sprintf("%s  %s  %s  %s  %s  %s", fit(moment(e.Start, a.clock()), 12), fit(clean(e.Trigger), 10),
 		fit(length, 9), fit(plural(e.Firings, "firing"), 10), fit(plural(len(e.Images), "image"), 10), last)

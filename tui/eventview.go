@@ -111,7 +111,7 @@ func (p *eventsPage) viewKey(a *app, k tea.KeyPressMsg) (tea.Cmd, bool) {
 	case key.Matches(k, keys.Last):
 		v.top = most
 	case key.Matches(k, keys.Export):
-		a.say = exportText(v.event)
+		a.say = a.exportText(v.event)
 	case key.Matches(k, keys.Remove):
 		p.askRemove(a, v.event)
 	default:

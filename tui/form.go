@@ -20,8 +20,9 @@ type form struct {
 	changed bool     // in this visit to the field
 	prefix  string   // what was typed of a choice's name
 	top     int      // first row shown where not all fit
-	// page has the edited line, and draws values as the Mail page's.
-	page mailPage
+	edit    line
+	// judges gives a field's verdict.
+	judges func(a *app, k string) config.Verdict
 	// choices are of a field that has its own by what else is configured; nil:
 	// those of the field table.
 	choices func(k string) []string
@@ -31,6 +32,18 @@ type form struct {
 	empties func(k string) string
 	// says is more to say of a field than its help.
 	says func(k string) string
+}
+
+// newForm has fields as the field table has them, none focused.
+func newForm(fields []string) form {
+	return form{
+		keys: fields, at: -1,
+		judges:  func(a *app, k string) config.Verdict { return a.draft.Verdict(k) },
+		choices: func(string) []string { return nil },
+		shows:   func(string) (string, bool) { return "", false },
+		empties: func(string) string { return "" },
+		says:    func(string) string { return "" },
+	}
 }
 
 func (f *form) focused() bool { return f.at >= 0 }
@@ -89,20 +102,20 @@ func (f *form) load(a *app, atEnd bool) {
 	if !f.focused() {
 		return
 	}
-	pos := f.page.edit.pos
+	pos := f.edit.pos
 	field, _ := config.Lookup(f.key())
-	f.page.edit = newLine(a.draft.Raw(f.key()), field.Secret)
+	f.edit = newLine(a.draft.Raw(f.key()), field.Secret)
 	if !atEnd {
-		f.page.edit.pos = min(pos, len(f.page.edit.text))
+		f.edit.pos = min(pos, len(f.edit.text))
 	}
 	if len(f.choicesOf(f.key())) > 0 {
-		f.page.edit.pos = 0
+		f.edit.pos = 0
 	}
 }
 
 // typed puts the edited line into the draft. A visit to a field is one step of undo.
 func (f *form) typed(a *app) {
-	if text := f.page.edit.String(); text != a.draft.Raw(f.key()) { // else the cursor moved
+	if text := f.edit.String(); text != a.draft.Raw(f.key()) { // else the cursor moved
 		a.mailPage().set(a, f.key(), held{raw: text}, f.changed)
 		f.changed = true
 	}
@@ -113,9 +126,9 @@ func (f *form) typed(a *app) {
 func (f *form) empty(a *app) {
 	field, _ := config.Lookup(f.key())
 	switch {
-	case len(f.page.edit.text) > 0:
+	case len(f.edit.text) > 0:
 		f.changed = false
-		f.page.edit = newLine("", field.Secret)
+		f.edit = newLine("", field.Secret)
 		f.typed(a)
 	case field.Secret && a.draft.SecretSet(f.key()):
 		a.mailPage().set(a, f.key(), held{cleared: true}, false)
@@ -148,11 +161,11 @@ func (f *form) press(a *app, k tea.KeyPressMsg) bool {
 	case len(choices) > 0 && f.choose(a, choices, k):
 	case key.Matches(k, keys.Empty):
 		f.empty(a)
-	case slices.Contains([]string{"backspace", "ctrl+h"}, k.String()) && field.Secret && len(f.page.edit.text) == 0 && a.draft.SecretSet(f.key()):
+	case slices.Contains([]string{"backspace", "ctrl+h"}, k.String()) && field.Secret && len(f.edit.text) == 0 && a.draft.SecretSet(f.key()):
 		f.empty(a)
 	case k.Text != "" && !k.Mod.Contains(tea.ModAlt) && !k.Mod.Contains(tea.ModCtrl):
 		f.insert(a, k.Text, choices)
-	case f.page.edit.key(k.String()):
+	case f.edit.key(k.String()):
 		f.typed(a)
 	default:
 		return key.Matches(k, keys.PageUp, keys.PageDown)
@@ -164,11 +177,11 @@ func (f *form) insert(a *app, text string, choices []string) {
 	switch {
 	case len(choices) > 0:
 		a.say = "One of: " + strings.Join(choices, ", ") + ". Left and right choose, or the first letters."
-	case !f.page.edit.insert(text):
+	case !f.edit.insert(text):
 		a.say = "This field is full."
 	default:
 		f.typed(a)
-		if f.page.edit.keeps(text) == "" {
+		if f.edit.keeps(text) == "" {
 			a.say = "An invisible character was left out."
 		}
 	}
@@ -209,15 +222,15 @@ func (f *form) choose(a *app, choices []string, k tea.KeyPressMsg) bool {
 		}
 		f.prefix = letters
 	}
-	f.page.edit = newLine(choices[next], false)
-	f.page.edit.pos = 0
+	f.edit = newLine(choices[next], false)
+	f.edit.pos = 0
 	f.typed(a)
 	return true
 }
 
 // fix takes the value that the verdict offers.
 func (f *form) fix(a *app) {
-	v := a.draft.Verdict(f.key())
+	v := f.judges(a, f.key())
 	if v.Fix == "" {
 		a.say = "Nothing is offered for this field; ^f takes what a verdict offers."
 		return
@@ -256,10 +269,10 @@ func (f *form) paste(a *app, text string) {
 	case len(choices) > 0 && !slices.Contains(choices, whole):
 		a.say = "One of: " + strings.Join(choices, ", ") + "."
 	case len(choices) > 0:
-		f.page.edit = newLine(whole, false)
-		f.page.edit.pos = 0
+		f.edit = newLine(whole, false)
+		f.edit.pos = 0
 		f.typed(a)
-	case !f.page.edit.insert(whole):
+	case !f.edit.insert(whole):
 		a.say = "Too long for a field: nothing was pasted."
 	default:
 		f.typed(a)

@@ -18,7 +18,7 @@ func (f *form) bindings(a *app) []key.Binding {
 	if len(f.choicesOf(f.key())) > 0 {
 		bs = append([]key.Binding{bind("left/right", "choose")}, bs...)
 	}
-	if a.draft.Verdict(f.key()).Fix != "" {
+	if f.judges(a, f.key()).Fix != "" {
 		bs = append([]key.Binding{keys.Fix}, bs...)
 	}
 	return bs
@@ -29,12 +29,12 @@ func (f *form) bindings(a *app) []key.Binding {
 func (f *form) help(a *app) string {
 	k := f.key()
 	field, _ := config.Lookup(k)
-	v := a.draft.Verdict(k)
+	v := f.judges(a, k)
 	text := field.Help
 	if more := f.says(k); more != "" {
 		text = more
 	}
-	if v.Text != "" && v.Level >= config.Incomplete {
+	if v.Text != "" && (v.Level >= config.Incomplete || v.Fix != "") {
 		text = v.Text
 	}
 	if a.mailPage().conflicts[k] {
@@ -106,14 +106,43 @@ func (f *form) line(a *app, k string, focus bool, w int) (string, int) {
 	if shown, ok := f.shows(k); ok {
 		text = fit(shown, room)
 	} else {
-		text, x = f.page.value(a, k, focus, room)
+		text, x = f.value(a, k, focus, room)
 		if field, _ := config.Lookup(k); !focus && !field.Secret && a.draft.Raw(k) == "" {
 			text = faint.Render(fit(f.empties(k), room))
 		}
 	}
-	v, conflict := a.draft.Verdict(k), a.mailPage().conflicts[k]
+	v, conflict := f.judges(a, k), a.mailPage().conflicts[k]
 	if conflict && !v.Blocks() {
 		v = config.Verdict{Level: config.Warning, Short: "changed elsewhere"}
 	}
 	return marks(focus, a.draft.Changed(k), conflict) + fit(label(k), valueAt-2) + text + faint.Render(counter) + " " + verdict(v), x
+}
+
+// What stands in the field of a secret that is saved, and how it is removed.
+const (
+	notShown = "set, not shown"
+	removes  = "; Backspace removes it"
+	removed  = "will be removed"
+)
+
+// value is a field's text in w columns, and the cursor's column in it.
+func (f *form) value(a *app, k string, focus bool, w int) (string, int) {
+	field, _ := config.Lookup(k)
+	raw := a.draft.Raw(k)
+	switch full := notShown + removes; {
+	case !field.Secret || raw != "":
+	case a.draft.SecretSet(k) && focus && width(full) <= w:
+		return faint.Render(fit(full, w)), 0
+	case a.draft.SecretSet(k):
+		return faint.Render(fit(notShown, w)), 0
+	case a.draft.Changed(k):
+		return fit(removed, w), 0
+	}
+	if focus {
+		return f.edit.view(w)
+	}
+	if field.Secret {
+		raw = strings.Repeat("*", len(clusters(raw)))
+	}
+	return fit(clean(raw), w), 0
 }

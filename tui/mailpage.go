@@ -26,17 +26,14 @@ var mailFields = []string{
 // the first part is what the customer's sheet of mail settings says.
 var secondPart = slices.Index(mailFields, "mail.hold_off")
 
-// mailPage edits the draft, saves it, tries it. The draft itself is the app's.
+// mailPage edits the draft, saves it, tries it. The draft itself is the app's. Its
+// undo and conflicts are those of all pages with fields.
 type mailPage struct {
-	at      int // place in mailFields of the focused field; -1: none
-	edit    line
-	changed bool   // in this visit to the field
-	prefix  string // what was typed of a choice's name
-	undo    []undoStep
-	pastes  int // pasted lists so far
+	form
+	undo   []undoStep
+	pastes int // pasted lists so far
 	// conflicts are the fields that were changed elsewhere too (conflict.go).
 	conflicts map[string]bool
-	top       int // first row shown where not all fit
 	walk      *walk
 	pin       string // of the server's key, as the last diagnosis found it; empty: none
 	runs      int    // diagnoses begun
@@ -74,26 +71,20 @@ type undoStep struct {
 // maxUndo bounds the undo stack.
 const maxUndo = 100
 
-func newMailPage() *mailPage { return &mailPage{at: -1} }
+func newMailPage() *mailPage {
+	p := &mailPage{form: newForm(mailFields)}
+	p.judges = p.verdict
+	return p
+}
 
 func (p *mailPage) opened(*app) tea.Cmd { return nil }
 
-func (p *mailPage) focused() bool { return p.at >= 0 }
+func (p *mailPage) focusedKey() string { return p.form.key() }
 
-func (p *mailPage) focusedKey() string { return mailFields[p.at] }
-
-// focus enters the field at i.
+// focus enters the field at i; the panel goes.
 func (p *mailPage) focus(a *app, i int) {
-	p.leave(a)
-	if a.draft == nil || i < 0 || i >= len(mailFields) || mailFields[i] == "" {
-		return
-	}
-	p.hide()
-	p.at, p.changed, p.prefix = i, false, ""
-	f, _ := config.Lookup(mailFields[i])
-	p.edit = newLine(a.draft.Raw(mailFields[i]), f.Secret)
-	if len(f.Choices) > 0 {
-		p.edit.pos = 0
+	if p.form.focus(a, i); p.focused() {
+		p.hide()
 	}
 }
 
@@ -106,16 +97,11 @@ func (p *mailPage) focusKey(a *app, k string) {
 	}
 }
 
-// move enters the next field in the direction of by, round the ends.
+// move enters the next field in the direction of by, round the ends; the panel goes.
 func (p *mailPage) move(a *app, by int) {
-	i := p.at
-	for range mailFields {
-		i = (i + by + len(mailFields)) % len(mailFields)
-		if mailFields[i] != "" {
-			break
-		}
+	if p.form.move(a, by); p.focused() {
+		p.hide()
 	}
-	p.focus(a, i)
 }
 
 // leave leaves the field; what was typed is in the draft already.
@@ -134,12 +120,8 @@ func (p *mailPage) hide() {
 
 // reload takes the focused field's text from a draft that is new.
 func (p *mailPage) reload(a *app) {
-	if p.focused() {
-		pos := p.edit.pos
-		f, _ := config.Lookup(p.focusedKey())
-		p.edit = newLine(a.draft.Raw(p.focusedKey()), f.Secret)
-		p.edit.pos, p.changed = min(pos, len(p.edit.text)), false
-	}
+	p.load(a, false)
+	p.changed = false
 }
 
 // set changes a field and remembers what it held.
@@ -163,121 +145,6 @@ func (p *mailPage) put(a *app, k string, to held) {
 	}
 }
 
-// typed puts the edited line into the draft. A visit to a field is one step of undo.
-func (p *mailPage) typed(a *app) {
-	before := a.draft.Raw(p.focusedKey())
-	if before == p.edit.String() {
-		return // the cursor moved
-	}
-	p.set(a, p.focusedKey(), held{raw: p.edit.String()}, p.changed)
-	p.changed = true
-}
-
-// empty takes everything out of the focused field; a secret of which nothing was
-// typed is removed. It is a step of undo, together with what is typed then.
-func (p *mailPage) empty(a *app) {
-	k := p.focusedKey()
-	f, _ := config.Lookup(k)
-	switch {
-	case len(p.edit.text) > 0:
-		p.changed = false
-		p.edit = newLine("", f.Secret)
-		p.typed(a)
-	case f.Secret && a.draft.SecretSet(k):
-		p.set(a, k, held{cleared: true}, false)
-		p.changed = true
-	default:
-		a.say = "This field is empty already."
-	}
-}
-
-// fieldKey takes a key while a field is focused; false: it is the app's.
-func (p *mailPage) fieldKey(a *app, k tea.KeyPressMsg) (tea.Cmd, bool) {
-	field, _ := config.Lookup(p.focusedKey())
-	switch {
-	case key.Matches(k, keys.Leave):
-		p.leave(a)
-	case key.Matches(k, keys.Enter):
-		if p.at == len(mailFields)-1 || p.at == secondPart-1 {
-			p.leave(a)
-		} else {
-			p.move(a, 1)
-		}
-	case key.Matches(k, keys.Next):
-		p.move(a, 1)
-	case key.Matches(k, keys.Prev):
-		p.move(a, -1)
-	case key.Matches(k, keys.FieldUndo):
-		p.undoField(a)
-	case key.Matches(k, keys.Fix):
-		p.fix(a)
-	case len(field.Choices) > 0 && p.choose(a, field.Choices, k):
-	case key.Matches(k, keys.Empty):
-		p.empty(a)
-	case slices.Contains([]string{"backspace", "ctrl+h"}, k.String()) && field.Secret && len(p.edit.text) == 0 && a.draft.SecretSet(p.focusedKey()):
-		p.empty(a)
-	case k.Text != "" && !k.Mod.Contains(tea.ModAlt) && !k.Mod.Contains(tea.ModCtrl):
-		if len(field.Choices) > 0 {
-			a.say = "One of: " + strings.Join(field.Choices, ", ") + ". Left and right choose, or the first letters."
-		} else if p.edit.insert(k.Text) {
-			p.typed(a)
-			if p.edit.keeps(k.Text) == "" {
-				a.say = "An invisible character was left out."
-			}
-		} else {
-			a.say = "This field is full."
-		}
-	case p.edit.key(k.String()):
-		p.typed(a)
-	default:
-		return nil, key.Matches(k, keys.Up, keys.Down, keys.PageUp, keys.PageDown)
-	}
-	return nil, true
-}
-
-// choose moves among a field's choices: left and right, home and end, a space,
-// or the first letters. False: the key chooses nothing.
-func (p *mailPage) choose(a *app, choices []string, k tea.KeyPressMsg) bool {
-	now := slices.Index(choices, a.draft.Raw(p.focusedKey()))
-	next, n := -1, len(choices)
-	letters := p.prefix + strings.ToLower(k.Text)
-	p.prefix = ""
-	switch k.String() {
-	case "left":
-		next = (max(now, 0) + n - 1) % n
-	case "right", "space":
-		next = (now + 1) % n
-	case "home", "backspace", "ctrl+h", "ctrl+k", "delete":
-		next = 0
-	case "end":
-		next = n - 1
-	default:
-		begins := func(c string) bool { return strings.HasPrefix(c, letters) }
-		if k.Text == "" {
-			return false
-		}
-		if len(letters) > len(k.Text) { // they go on
-			next = slices.IndexFunc(choices, begins)
-		}
-		if next < 0 { // a first letter: the next choice that it begins
-			letters = strings.ToLower(k.Text)
-			if i := slices.IndexFunc(slices.Concat(choices[now+1:], choices[:now+1]), begins); i >= 0 {
-				next = (now + 1 + i) % n
-			}
-		}
-		if next >= 0 {
-			p.prefix = letters
-		}
-	}
-	if next < 0 {
-		return false
-	}
-	p.edit = newLine(choices[next], false)
-	p.edit.pos = 0
-	p.typed(a)
-	return true
-}
-
 // verdict is the draft's; where no pin is typed it offers the one that the
 // diagnosis found.
 func (p *mailPage) verdict(a *app, k string) config.Verdict {
@@ -289,28 +156,13 @@ func (p *mailPage) verdict(a *app, k string) config.Verdict {
 	return v
 }
 
-// fix takes the value that the verdict offers.
-func (p *mailPage) fix(a *app) {
-	v := p.verdict(a, p.focusedKey())
-	if v.Fix == "" {
-		a.say = "Nothing is offered for this field; ^f takes what a verdict offers."
-		return
+// fieldKey takes a key while a field is focused; false: it is the app's.
+func (p *mailPage) fieldKey(a *app, k tea.KeyPressMsg) (tea.Cmd, bool) {
+	if key.Matches(k, keys.Enter) && p.at == secondPart-1 { // the last on the sheet of mail settings
+		p.leave(a)
+		return nil, true
 	}
-	p.changed = false
-	p.set(a, p.focusedKey(), held{raw: v.Fix}, false)
-	p.reload(a)
-	p.edit.pos = len(p.edit.text)
-}
-
-// undoField takes back the last change of the focused field.
-func (p *mailPage) undoField(a *app) {
-	for i := len(p.undo) - 1; i >= 0; i-- {
-		if p.undo[i].key == p.focusedKey() {
-			p.takeBackAt(a, i)
-			return
-		}
-	}
-	a.say = "Nothing to undo in this field."
+	return nil, p.press(a, k)
 }
 
 // takeBack takes back the last change of the page.

@@ -2,7 +2,6 @@ package tui
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"charm.land/bubbles/v2/key"
@@ -65,45 +64,13 @@ func (p *mailPage) hint(a *app) string {
 	return "Tab or Enter enters the first field. After the subject: hold-off, budget."
 }
 
-// fieldHelp is the one sentence for the focused field: the verdict and its cure
-// where there is something to say, else what the field wants.
-func (p *mailPage) fieldHelp(a *app) string {
-	k := p.focusedKey()
-	f, _ := config.Lookup(k)
-	v := p.verdict(a, k)
-	text := f.Help
-	if v.Text != "" && (v.Level >= config.Incomplete || v.Fix != "") {
-		text = v.Text
-	}
-	if p.conflicts[k] {
-		if !v.Blocks() {
-			return a.otherValue(k)
-		}
-		return clean(a.otherValue(k) + " " + v.Text)
-	}
-	switch {
-	case len(f.Choices) > 0 && v.Level < config.Warning:
-		text = "One of: " + strings.Join(f.Choices, ", ") + ". " + text
-	case f.Secret && heldIn(a.draft, k).cleared:
-		text = "The saved one is removed when you save; ^u keeps it. " + v.Text
-	case f.Secret && a.draft.Raw(k) == "" && a.draft.SecretSet(k):
-		text += " Backspace removes the saved one."
-	}
-	switch {
-	case v.Fix == "":
-	case strings.Contains(text, ": "+v.Fix), strings.Contains(text, "Is "+v.Fix+" meant?"):
-		text = strings.TrimRight(text, " ") + " ^f takes it."
-	default:
-		text = strings.TrimRight(text, " ") + " ^f: " + v.Fix
-	}
-	return clean(text)
-}
+func (p *mailPage) fieldHelp(a *app) string { return p.help(a) }
 
 func (p *mailPage) body(a *app, w, h int) ([]string, *tea.Position) {
 	if a.draft == nil {
 		return []string{"", "  Waiting for the engine to tell the configuration."}, nil
 	}
-	first, cursor, row := p.form(a, w, 0, secondPart)
+	first, cursor, row := p.fields(a, w, 0, secondPart)
 	first = append(first, p.sentAs(a, w))
 	if p.walk != nil {
 		progressed := ""
@@ -117,7 +84,7 @@ func (p *mailPage) body(a *app, w, h int) ([]string, *tea.Position) {
 		return p.walk.lines(w, h, progressed), nil
 	}
 	form := first
-	second, cursor2, row2 := p.form(a, w, secondPart, len(mailFields))
+	second, cursor2, row2 := p.fields(a, w, secondPart, len(mailFields))
 	heading := faint.Render("  How much is mailed")
 	switch {
 	case h >= len(first)+len(second)+3: // all of it, with air
@@ -165,9 +132,9 @@ func (p *mailPage) scroll(form []string, cursor *tea.Position, row, h int) ([]st
 	return form[p.top:min(len(form), p.top+h)], cursor
 }
 
-// form draws the fields from one place in mailFields up to another. row is the
+// fields draws the fields from one place in mailFields up to another. row is the
 // focused one's line, or -1.
-func (p *mailPage) form(a *app, w, from, to int) (lines []string, cursor *tea.Position, row int) {
+func (p *mailPage) fields(a *app, w, from, to int) (lines []string, cursor *tea.Position, row int) {
 	row = -1
 	valueW := min(w-valueAt-verdictW-1, maxValueW)
 	for i := from; i < to; i++ {
@@ -211,35 +178,6 @@ func marks(focus, changed, conflict bool) string {
 		c = strong.Render("*")
 	}
 	return f + c
-}
-
-// What stands in the field of a secret that is saved, and how it is removed.
-const (
-	notShown = "set, not shown"
-	removes  = "; Backspace removes it"
-	removed  = "will be removed"
-)
-
-// value is a field's text in w columns, and the cursor's column in it.
-func (p *mailPage) value(a *app, k string, focus bool, w int) (string, int) {
-	f, _ := config.Lookup(k)
-	raw := a.draft.Raw(k)
-	switch full := notShown + removes; {
-	case !f.Secret || raw != "":
-	case a.draft.SecretSet(k) && focus && width(full) <= w:
-		return faint.Render(fit(full, w)), 0
-	case a.draft.SecretSet(k):
-		return faint.Render(fit(notShown, w)), 0
-	case a.draft.Changed(k):
-		return fit(removed, w), 0
-	}
-	if focus {
-		return p.edit.view(w)
-	}
-	if f.Secret {
-		raw = strings.Repeat("*", len(clusters(raw)))
-	}
-	return fit(clean(raw), w), 0
 }
 
 func verdict(v config.Verdict) string {

@@ -130,7 +130,7 @@ type editing struct {
 }
 
 func newEditing(a *app, list, name string) *editing {
-	e := &editing{form: form{at: -1}, list: list, name: name}
+	e := &editing{form: newForm(nil), list: list, name: name}
 	e.choices = func(k string) []string { return choicesIn(a, k) }
 	e.shows = func(k string) (string, bool) {
 		if k == "" || leafOf(k) != "active" {
@@ -212,6 +212,10 @@ func sayOf(a *app, k string) string {
 	}
 	t := c.Triggers[i]
 	switch leafOf(k) {
+	case "name":
+		if a.draft.Changed(k) {
+			return "Under another name the account begins anew; events stored so far keep the old one."
+		}
 	case "threshold":
 		say := fmt.Sprintf("How much motion fires, 1 to 9: %d = %s %% of the zone", t.Threshold, strings.TrimSpace(percent(motion.ThresholdPercent(t.Threshold))))
 		for _, s := range a.status.Triggers {

@@ -172,6 +172,7 @@ func TestRenamedTriggerStaysOpen(t *testing.T) {
 	s := open(t, newFake(), 80, 24)
 	s.field("triggers.yard.name")
 	s.press("'2")
+	s.sees("Under another name the account begins anew")
 	s.run("ctrl+w")
 	if e := s.triggersPage().edit; e == nil || e.name != "yard2" || e.form.key() != "triggers.yard2.name" || s.unsaved() != 0 {
 		t.Fatalf("%+v", e)
@@ -197,6 +198,8 @@ func TestTriggerConflict(t *testing.T) {
 	if !strings.Contains(s.hintNow(), "yard Threshold") {
 		t.Error(s.hintNow())
 	}
+	s.press("t")
+	s.sees("No test mail sent, for it saves first: yard Threshold was changed elsewhere as well.")
 	s.press("w")
 	s.sees("Save over what was changed elsewhere? yard Threshold")
 	s.press("n", "u")
@@ -437,8 +440,8 @@ func TestNoKeyIsDeadInTheForm(t *testing.T) {
 			s := open(t, newFake(), 80, 24)
 			s.press("3")
 			s.press(before...)
-			was, pos := s.text(), s.triggersPage().edit.page.edit.pos
-			if cmd := s.press(k); cmd == nil && s.text() == was && (s.triggersPage().edit == nil || s.triggersPage().edit.page.edit.pos == pos) {
+			was, pos := s.text(), s.triggersPage().edit.form.edit.pos
+			if cmd := s.press(k); cmd == nil && s.text() == was && (s.triggersPage().edit == nil || s.triggersPage().edit.form.edit.pos == pos) {
 				t.Errorf("%v: %s does nothing", before, k)
 			}
 		}

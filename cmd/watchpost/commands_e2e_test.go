@@ -338,7 +338,11 @@ func TestImportRules(t *testing.T) {
 		"watchpost/engine/store":   func(p string) bool { return std(p) || leafOf(p, "event", "durable") },
 		"watchpost/engine":         without("watchpost/hw", "watchpost/mail", "watchpost/tui", "charm.land/", "github.com/charmbracelet/", "github.com/wneessen/", "golang.org/x/crypto/ssh"),
 		"watchpost/hw":             onlyLeaves,
-		"watchpost/mail":           onlyLeaves,
+		"watchpost/engine/uptime":  func(p string) bool { return !strings.HasPrefix(p, "watchpost") },
+		"watchpost/engine/trust":   std,
+		"watchpost/engine/foreign": func(p string) bool { return !strings.HasPrefix(p, "watchpost") },
+		"watchpost/mail":           func(p string) bool { return onlyLeaves(p) || leafOf(p, "uptime", "trust", "foreign") },
+		"watchpost/mail/transfer":  func(p string) bool { return onlyLeaves(p) || leafOf(p, "uptime", "trust", "foreign") },
 		"watchpost/mail/sink":      onlyLeaves,
 		"watchpost/tui": func(p string) bool {
 			return onlyLeaves(p) || leafOf(p, "schedule") || strings.HasPrefix(p, "watchpost/tui/")

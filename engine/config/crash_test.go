@@ -13,7 +13,7 @@ import (
 // The facts of a power cut test: what has been begun and what was acknowledged.
 // A configuration is known by its number, which is in its subject and its password.
 type (
-	began  struct{ save, mark int } // one of them set
+	began  struct{ save, mark int } // one of them set; by a restore both
 	done   struct{ save, mark int }
 	edited string // a person's edit with an error took the configuration's place
 )
@@ -27,10 +27,11 @@ func pairOf(l Loaded) (p numbers) {
 	return p
 }
 
-// A power cut at any moment of a save leaves the configuration as it was or as
-// it is to be, with the password that belongs to it, and the last good copies
-// whole; and each fsync is needed for that.
+// A power cut at any moment of a save or a restore leaves the configuration as it
+// was or as it is to be, with the password that belongs to it, and the last good
+// copies whole; and each fsync is needed for that.
 func TestPowerCut(t *testing.T) {
+	_, nine := backedUp(t, made(t, "mail: {subject: number 9}\n", "smtp: {password: secret 9}\n"), true)
 	root := t.TempDir()
 	rec, err := powercut.Record(root)
 	if err != nil {
@@ -79,6 +80,12 @@ func TestPowerCut(t *testing.T) {
 	f = Open(path)
 	save(7, secretOf(7) == 7)
 	mark(7)
+	save(8, true) // and never marked: a restore keeps it first
+	rec.Say(began{save: 9, mark: 8})
+	_, err = f.Restore(nine)
+	ok(err)
+	rec.Say(done{save: 9, mark: 8})
+	mark(9)
 	rec.Verify(t, checkCut, ".lock")
 }
 

@@ -82,8 +82,16 @@ func (ls *list) differences(before, after Loaded) (out []Difference) {
 	a, b := &before.Config, &after.Config
 	was, is := ls.names(a), ls.names(b)
 	for _, name := range was {
-		if !slices.Contains(is, name) {
-			out = append(out, Difference{Key: ls.key + "." + name, Word: "removed", Old: ls.item(a, name)})
+		if slices.Contains(is, name) {
+			continue
+		}
+		key, at := ls.key+"."+name, ls.index(a, name)
+		out = append(out, Difference{Key: key, Word: "removed", Old: ls.item(a, name)})
+		for i := range table {
+			if f := &table[i]; f.Secret && listIn(f.Key) == ls {
+				leaf := strings.TrimPrefix(f.Key, ls.key+".*")
+				out = append(out, secretDifference(key+leaf, f.get(place{c: a, s: &before.Secrets, item: at}), f.get(place{c: a, s: &after.Secrets, item: at}))...)
+			}
 		}
 	}
 	for _, name := range is {

@@ -69,7 +69,7 @@ func TestConfig(t *testing.T) {
 			}
 			continue
 		}
-		ours, theirs := net.Pipe()
+		ours, theirs := connected(t) // a pipe has no room for an alert while the other end writes
 		go func() {
 			defer theirs.Close()
 			s := tls.Server(theirs, &tls.Config{Certificates: []tls.Certificate{pair}})
@@ -83,4 +83,21 @@ func TestConfig(t *testing.T) {
 			t.Errorf("%s: %v", c.name, err)
 		}
 	}
+}
+
+// connected is both ends of a connection.
+func connected(t *testing.T) (ours, theirs net.Conn) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if ours, err = net.Dial("tcp", l.Addr().String()); err != nil {
+		t.Fatal(err)
+	}
+	if theirs, err = l.Accept(); err != nil {
+		t.Fatal(err)
+	}
+	return ours, theirs
 }
