@@ -24,6 +24,8 @@ func (e *Engine) Fire(ctx context.Context, name string) (f event.Firing, err err
 		switch {
 		case t == nil:
 			err = fmt.Errorf("trigger %q: %w", name, event.ErrNotFound)
+		case !t.cfg.Enabled:
+			err = fmt.Errorf("trigger %q cannot fire: it is off (triggers.%s.enabled)", name, name)
 		default:
 			f, err = e.fire(unaccepted{t: t, source: event.Manual, at: e.now()})
 		}

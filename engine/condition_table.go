@@ -158,7 +158,7 @@ func plural(n int, what string) string {
 // needsCamera reports whether a trigger watches the picture.
 func (e *Engine) needsCamera() bool {
 	for _, t := range e.triggers {
-		if t.cfg.Source == event.Motion || t.cfg.And != nil && t.cfg.And.Source == event.Motion {
+		if t.cfg.Enabled && (t.cfg.Source == event.Motion || t.cfg.And != nil && t.cfg.And.Source == event.Motion) {
 			return true
 		}
 	}

@@ -35,7 +35,7 @@ func newDetection(triggers []config.Trigger) *detection {
 		}
 		d.quality = max(d.quality, t.Quality)
 		second := t.And != nil && t.And.Source == event.Motion
-		if t.Source != event.Motion && !second {
+		if !t.Enabled || t.Source != event.Motion && !second {
 			continue
 		}
 		p := motion.Params{Threshold: t.Threshold, Sensitivity: t.Sensitivity}

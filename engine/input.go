@@ -49,6 +49,9 @@ func newInputs(open func(InputConfig) (Input, error), signals chan<- signal, bes
 func wanted(c config.Config) map[role]InputConfig {
 	all := map[role]InputConfig{}
 	for _, t := range c.Triggers {
+		if !t.Enabled {
+			continue
+		}
 		i := InputConfig{Source: t.Source, Line: t.Line, Edge: t.Edge, Debounce: t.Debounce, Threshold: t.Threshold, Sensitivity: t.Sensitivity}
 		if hasInput(t.Source) {
 			all[role{trigger: t.Name}] = i

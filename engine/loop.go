@@ -144,7 +144,7 @@ func (e *Engine) signalled(s signal) {
 		return
 	}
 	t := e.trigger(s.trigger)
-	if t == nil {
+	if t == nil || !t.cfg.Enabled {
 		return
 	}
 	if s.second {

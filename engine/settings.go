@@ -45,6 +45,13 @@ func (e *Engine) adopt(l config.Loaded, findings []config.Finding) {
 	gone := e.triggers
 	e.triggers = triggers
 	e.acceptWaiting()
+	for _, t := range triggers {
+		if !t.cfg.Enabled {
+			t.active = false
+			e.endAnds(t, time.Now(), true)
+			e.closeEvent(t, "the trigger was switched off during the event")
+		}
+	}
 	for _, t := range gone {
 		if e.trigger(t.cfg.Name) != t {
 			e.closeEvent(t, "the trigger was removed during the event")

@@ -512,3 +512,44 @@ func TestPrivacyOnAFailingDisk(t *testing.T) {
 		}
 	})
 }
+
+// A trigger that is off does not fire, whatever its source says, and says why.
+func TestTriggerOff(t *testing.T) {
+	inBox(t, conf(trig("yard"), door()), func(t *testing.T, b *box) {
+		time.Sleep(2 * time.Second)
+		b.fire("yard")
+		off := conf(trig("yard"), door())
+		off.Triggers[0].Enabled, off.Triggers[1].Enabled = false, false
+		b.do(context.Background(), func() { b.adopt(config.Loaded{Config: off, Revision: "s"}, nil) })
+		synctest.Wait()
+		b.cam.show(true)
+		time.Sleep(time.Minute)
+		if f, err := b.Fire(context.Background(), "yard"); err == nil || !strings.Contains(err.Error(), "it is off") {
+			t.Errorf("by hand: %+v %v", f, err)
+		}
+		for _, name := range []string{"yard", "door"} {
+			if s := b.state(name); s.State != event.StateOff {
+				t.Errorf("%s is %s", name, s.State)
+			}
+		}
+		if a := b.account("yard"); a.Fired != 1 || a.Mailed != 1 {
+			t.Errorf("account %+v", a)
+		}
+		if list, _ := b.Events(context.Background(), event.Filter{}); len(list) != 1 || list[0].End.IsZero() || !strings.Contains(strings.Join(list[0].Missing, " "), "switched off") {
+			t.Errorf("events %+v", list)
+		}
+		b.inputs.mu.Lock()
+		open := len(b.inputs.state)
+		b.inputs.mu.Unlock()
+		if open != 0 {
+			t.Errorf("%d inputs are open", open)
+		}
+		b.do(context.Background(), func() { b.adopt(config.Loaded{Config: conf(trig("yard"), door()), Revision: "t"}, nil) })
+		synctest.Wait()
+		b.wires.pulse(doorLine)
+		time.Sleep(5 * time.Second)
+		if a := b.account("door"); a.Fired != 1 || a.Mailed != 1 {
+			t.Errorf("on again: %+v", a)
+		}
+	})
+}

@@ -127,6 +127,8 @@ func (e *Engine) triggerStatus(t *trigger, now time.Time, a event.Account, det *
 	}
 	cam := e.cameraStatus().State
 	switch left := time.Until(t.holdUntil(e.current().Config)); {
+	case !t.cfg.Enabled:
+		ts.State, ts.Why = event.StateOff, "it is switched off"
 	case e.private():
 		ts.State = event.StatePrivacy
 		if e.privacy.By == event.BySchedule {

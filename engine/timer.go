@@ -12,7 +12,7 @@ import (
 func (e *Engine) endTimers() {
 	now := e.now()
 	for _, t := range e.triggers {
-		if t.cfg.Source != event.Timer {
+		if t.cfg.Source != event.Timer || !t.cfg.Enabled {
 			continue
 		}
 		last := lastMultiple(now, t.cfg.Every)

@@ -20,7 +20,7 @@ var keys = struct {
 	Pages, FieldPages                           key.Binding
 	Privacy                                     key.Binding
 	Edit, AddTrigger, AddTransfer, Copy, Delete key.Binding
-	MoveUp, MoveDown, Move, FireThis            key.Binding
+	MoveUp, MoveDown, Move, FireThis, Switch    key.Binding
 	Filter, Export, Remove, RemoveAll           key.Binding
 }{
 	Test:     bind("t", "test mail", "t", "ctrl+t"),
@@ -73,6 +73,7 @@ var keys = struct {
 	MoveDown:    bind("J", "down", "J"),
 	Move:        bind("J/K", "move", "J", "K"),
 	FireThis:    bind("f", "fire", "f"),
+	Switch:      bind("o", "on/off", "o"),
 	Filter:      bind("f", "filter", "f", "/"),
 	Export:      bind("e", "export", "e"),
 	Remove:      bind("x", "remove", "x"),

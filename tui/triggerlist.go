@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
@@ -199,6 +200,22 @@ func (p *triggersPage) copyItem(a *app, list, name string) tea.Cmd {
 		}
 	}
 	return a.relist(c, l)
+}
+
+// switchTrigger has a trigger on or off.
+func (p *triggersPage) switchTrigger(a *app, name string) tea.Cmd {
+	i := a.item(triggersKey, name)
+	if i < 0 {
+		return nil
+	}
+	on, word := !a.settings.Config.Triggers[i].Enabled, "off"
+	if on {
+		word = "on"
+	}
+	l := listed{list: triggersKey, did: clean(name) + " is " + word + ".", undone: clean(name) + " is as it was", sel: name,
+		before: listText(a.settings.Config, triggersKey)}
+	a.say = "Saving."
+	return a.applyList(a.settings.Revision, []config.Change{{Key: triggersKey + "." + name + ".enabled", Value: strconv.FormatBool(on)}}, l)
 }
 
 // shift moves an item up or down in its list.

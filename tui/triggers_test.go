@@ -264,6 +264,23 @@ func TestListOfTriggers(t *testing.T) {
 	}
 }
 
+// A trigger is switched off and on at one key, and that is taken back as any change of the list.
+func TestTriggerIsSwitchedOff(t *testing.T) {
+	f := newFake()
+	s := open(t, f, 80, 24)
+	s.press("3")
+	s.run("o")
+	s.sees("yard is off.")
+	if f.settings.Config.Triggers[0].Enabled {
+		t.Errorf("%+v", f.settings.Config.Triggers[0])
+	}
+	s.run("o")
+	s.sees("yard is on.")
+	if !f.settings.Config.Triggers[0].Enabled {
+		t.Errorf("%+v", f.settings.Config.Triggers[0])
+	}
+}
+
 // A list is never put over one that another has changed.
 func TestListConflict(t *testing.T) {
 	f := newFake()

@@ -192,6 +192,8 @@ func (p *triggersPage) key(a *app, k tea.KeyPressMsg) (tea.Cmd, bool) {
 		}
 	case key.Matches(k, keys.Fire):
 		a.say = "A transfer cannot be fired: choose a trigger."
+	case key.Matches(k, keys.Switch) && e.list == triggersKey:
+		return p.switchTrigger(a, e.name), true
 	case key.Matches(k, keys.Copy):
 		return p.copyItem(a, e.list, e.name), true
 	case key.Matches(k, keys.MoveUp):
@@ -244,7 +246,7 @@ func (p *triggersPage) bindings(a *app) []key.Binding {
 	case p.sel < len(es) && es[p.sel].list == transfersKey:
 		return []key.Binding{keys.Edit, keys.AddTrigger, keys.AddTransfer, keys.Copy, keys.Delete, keys.Move}
 	}
-	return []key.Binding{keys.Edit, keys.AddTrigger, keys.AddTransfer, keys.Copy, keys.Delete, keys.Move, keys.FireThis}
+	return []key.Binding{keys.Edit, keys.AddTrigger, keys.AddTransfer, keys.Copy, keys.Delete, keys.Switch, keys.Move, keys.FireThis}
 }
 
 func (p *triggersPage) hint(a *app) string {

@@ -88,8 +88,9 @@ type Mail struct {
 type Trigger struct {
 	Name         string
 	Source       event.Source
-	Threshold    int // 1–9
-	Sensitivity  int // 1–9
+	Enabled      bool // off, it does not fire
+	Threshold    int  // 1–9
+	Sensitivity  int  // 1–9
 	Zones        []Zone
 	Every        time.Duration // timer: between two firings, counted from local midnight
 	Active       []Span        // empty: always

@@ -45,7 +45,7 @@ func TestFieldTableIsComplete(t *testing.T) {
 		"triggers.*.name": "yard", "triggers.*.source": "manual", "triggers.*.threshold": "1", "triggers.*.sensitivity": "2", "triggers.*.zones": "[[1, 2, 3, 4]]", "triggers.*.active": "{days: [mon]}",
 		"triggers.*.pre": "1s", "triggers.*.post": "2 images", "triggers.*.interval": "1s", "triggers.*.transfer": "nas", "triggers.*.notify": "false", "triggers.*.hold_off": "7s", "triggers.*.line": "gpiochip0:4",
 		"triggers.*.edge": "both", "triggers.*.debounce": "1s", "triggers.*.and": "{source: motion, within: 5s}",
-		"triggers.*.every": "5m", "triggers.*.quality": "50", "triggers.*.full": "keep", "triggers.*.destinations": "[a@example.net]", "triggers.*.subject": "Yard",
+		"triggers.*.enabled": "false", "triggers.*.every": "5m", "triggers.*.quality": "50", "triggers.*.full": "keep", "triggers.*.destinations": "[a@example.net]", "triggers.*.subject": "Yard",
 		"transfers.*.name": "nas", "transfers.*.kind": "ftp", "transfers.*.server": "nas.local", "transfers.*.port": "2121", "transfers.*.security": "tls", "transfers.*.username": "u", "transfers.*.password": "p", "transfers.*.key_file": "/k",
 		"transfers.*.host_key": "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU", "transfers.*.ca_file": "/a", "transfers.*.pin": "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=", "transfers.*.path": "{site}", "transfers.*.file": "{n}.jpg",
 		"transfers.*.url": "https://nas.local/", "transfers.*.method": "post", "transfers.*.auth": "basic", "transfers.*.headers": "{X-Camera: gate3}", "transfers.*.topic": "a/b", "transfers.*.discovery": "true", "transfers.*.destinations": "[a@example.net]",
@@ -171,7 +171,7 @@ func TestDefault(t *testing.T) {
 		t.Error("an empty configuration can send no mail")
 	}
 	e := ExampleTrigger()
-	trigger := Trigger{Name: "motion", Source: "motion", Threshold: 5, Sensitivity: 5, Zones: []Zone{{0, 0, 100, 100}}, Pre: Extent{Images: 5}, Post: Extent{Time: 10 * time.Second},
+	trigger := Trigger{Name: "motion", Source: "motion", Enabled: true, Threshold: 5, Sensitivity: 5, Zones: []Zone{{0, 0, 100, 100}}, Pre: Extent{Images: 5}, Post: Extent{Time: 10 * time.Second},
 		Every: time.Hour, Interval: 500 * time.Millisecond, Quality: 80, Full: "overwrite", Transfer: "none", Notify: true, Edge: "rising", Debounce: 20 * time.Millisecond}
 	if !reflect.DeepEqual(e, trigger) {
 		t.Errorf("ExampleTrigger() = %+v", e)

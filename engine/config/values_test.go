@@ -420,6 +420,7 @@ var others = map[string][]judgement{
 	"transfers.nas.destinations": {{good, "[a@example.net, b@example.net]", "", ""}, {good, "a@example.net", "one alone", ""}, {good, "[]", "", ""}, {begun, "[a@", "", ""}, {begun, "a@", "", ""}, {refused, "[a@example.net, a@EXAMPLE.net]", "RFC 5321 §2.4: comes twice", ""}, {refused, "a@x.org, b@x.org, c@x.org, d@x.org", "at most 3", ""}, {refused, "[[a@x.org]]", "", ""}, {refused, "a@exa_mple.net", "", ""}},
 	"triggers.yard.destinations": {{good, "guard@example.net; ops@example.net", "", ""}, {warned, "jürgen@example.net", "RFC 6531", ""}, {refused, "guard@example.net guard@example.net", "", ""}},
 	"triggers.yard.subject":      {{good, "Yard", "", ""}, {refused, strings.Repeat("x", 45), "the manual: 44 characters", ""}, {refused, "a\r\nb", "", ""}},
+	"triggers.yard.enabled":      {{good, "true", "", ""}, {good, "false", "", ""}, {refused, "perhaps", "", ""}},
 	"triggers.yard.quality":      {{good, "1", "", ""}, {good, "100", "", ""}, {refused, "0", "", ""}, {refused, "101", "", ""}, {refused, "high", "", ""}},
 	"triggers.yard.full":         {{good, "keep", "", ""}, {good, "Overwrite", "", ""}, {begun, "k", "", "keep"}, {refused, "stop", "", ""}},
 	"triggers.yard.every":        {{good, "1s", "", ""}, {good, "24h", "", ""}, {good, "1d", "", ""}, {begun, "0", "", ""}, {refused, "500ms", "", ""}, {refused, "25h", "", ""}, {refused, "daily", "", ""}},
