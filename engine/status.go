@@ -45,6 +45,7 @@ func (e *Engine) publishStatus(now time.Time) {
 	bare.Clock.Time = time.Time{} // time passing is no change, nor is a frame more
 	bare.Camera.Frames = 0
 	bare.Storage.FreeBytes >>= 24
+	bare.Buffer = event.Buffer{Fit: s.Buffer.Fit / 16}
 	js, err := json.Marshal(bare)
 	if err != nil || bytes.Equal(js, e.published) {
 		return
@@ -79,6 +80,7 @@ func (e *Engine) status() event.Status {
 	}
 	accounts := e.journal.Accounts(e.disposition)
 	s.Privacy = e.privacy
+	s.Buffer = e.bufferStatus()
 	det := e.detector.now.Load()
 	for _, t := range e.triggers {
 		s.Triggers = append(s.Triggers, e.triggerStatus(t, now, accounts[t.cfg.Name], det))
@@ -93,6 +95,36 @@ func (e *Engine) status() event.Status {
 	s.Transfers = e.transferStatus()
 	s.Problems = e.problems(s)
 	return s
+}
+
+// bufferStatus says what the image buffer holds and could hold.
+func (e *Engine) bufferStatus() event.Buffer {
+	b := event.Buffer{MaxBytes: e.current().Config.Camera.Buffer}
+	b.Images, b.Bytes = e.ring.Size()
+	if b.Images > 0 && b.Bytes > 0 {
+		b.Fit = int(b.MaxBytes * int64(b.Images) / int64(b.Bytes))
+		b.Seconds = float64(b.Fit) * e.detector.now.Load().interval.Seconds()
+	}
+	return b
+}
+
+// bufferShort says which trigger wants images from further back than the buffer
+// reaches; empty where it suffices, as far as is known.
+func (e *Engine) bufferShort(b event.Buffer) string {
+	if b.Images < 10 { // too few to judge by
+		return ""
+	}
+	for _, t := range e.triggers {
+		back := t.cfg.Pre.Time
+		if t.cfg.Pre.Images > 0 {
+			back = time.Duration(t.cfg.Pre.Images) * t.cfg.Interval
+		}
+		if t.cfg.Enabled && back.Seconds() > b.Seconds {
+			return fmt.Sprintf("buffer: trigger %s wants images from %s before it fires, and the buffer reaches back about %.0f s (%d images): raise camera.buffer, or choose a smaller picture, a lower quality or longer intervals",
+				t.cfg.Name, span(back), b.Seconds, b.Fit)
+		}
+	}
+	return ""
 }
 
 // cameraStatus is what there is to say of the camera and of what it gives.
@@ -224,6 +256,9 @@ func (e *Engine) problems(s event.Status) []string {
 	}
 	if s.Storage.Low {
 		p = append(p, fmt.Sprintf("storage: the disk of %s is almost full: new images are not kept, firings and mail are; free some space", s.Storage.Directory))
+	}
+	if text := e.bufferShort(s.Buffer); text != "" {
+		p = append(p, text)
 	}
 	if text := e.keepErr.Load(); text != nil {
 		p = append(p, *text)

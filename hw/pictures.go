@@ -65,7 +65,7 @@ func (Pictures) JPEG(f *frame.Frame, quality int) ([]byte, error) {
 	if err := jpeg.Encode(&b, toImage(f, l), &jpeg.Options{Quality: min(max(quality, 1), 100)}); err != nil {
 		return nil, fmt.Errorf("compressing a picture: %w", err)
 	}
-	return b.Bytes(), nil
+	return bytes.Clone(b.Bytes()), nil // without the room that it did not need
 }
 
 // layout says where the samples of an uncompressed frame lie.

@@ -70,6 +70,7 @@ func newFake() *fake {
 		Queue:   event.Queue{Queued: 1, Held: 1, Delivered: 132},
 		Clock:   event.Clock{Time: noon, Zone: "Europe/Berlin", Set: true},
 		Storage: event.Storage{Directory: "/var/lib/watchpost", Events: 12, Bytes: 34_512_000, MaxBytes: 2e9, FreeBytes: 18_234_567_890},
+		Buffer:  event.Buffer{Images: 140, Bytes: 8_100_000, MaxBytes: 8 << 20, Fit: 145, Seconds: 72},
 	}
 	alarm := func(seq uint64, at time.Time, state event.RecipientState, reply string) event.Mail {
 		return event.Mail{

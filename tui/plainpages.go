@@ -53,6 +53,14 @@ func account(c event.Account, w int) []string {
 	return lines
 }
 
+// bufferText says how much the image buffer holds.
+func bufferText(b event.Buffer) string {
+	if b.Fit == 0 {
+		return size(b.MaxBytes) + ", no image yet"
+	}
+	return fmt.Sprintf("%s, about %s fit: the last %.0f s", size(b.MaxBytes), plural(b.Fit, "image"), b.Seconds)
+}
+
 // cameraPage tells what the camera delivers.
 type cameraPage struct{}
 
@@ -77,6 +85,7 @@ func (*cameraPage) body(a *app, w, h int) ([]string, *tea.Position) {
 		"State", string(c.State),
 		"Source", source,
 		"Picture", picture,
+		"Image buffer", bufferText(a.status.Buffer),
 		"Rate", fmt.Sprintf("%.0f frames a second", a.pages[statusAt].(*statusPage).fps),
 		"Dropped", fmt.Sprintf("%s frames, replaced by a newer one before detection saw them", count(c.Dropped)),
 	)...)

@@ -267,7 +267,7 @@ func storageLine(s event.Storage, w int) string {
 	return fact("Storage", word, rest, "", w)
 }
 
-func low(s event.Storage) bool { return s.FreeBytes > 0 && s.FreeBytes < 100e6 }
+func low(s event.Storage) bool { return s.Low }
 
 // triggerLines is a line for each trigger under a heading.
 func triggerLines(ts []event.Trigger, now time.Time, w int) []string {

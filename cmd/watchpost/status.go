@@ -62,6 +62,10 @@ func printStatus(w io.Writer, st event.Status) {
 	}
 	q := st.Queue
 	fmt.Fprintf(w, "mail     %d queued, %d deferred, %d held, %d delivered\n", q.Queued, q.Deferred, q.Held, q.Delivered)
+	if q := st.Transfers; q.Queued+q.Deferred+q.Held > 0 {
+		fmt.Fprintf(w, "transfer %d queued, %d deferred, %d held\n", q.Queued, q.Deferred, q.Held)
+	}
+	fmt.Fprintf(w, "buffer   %d images in %.1f of %.1f MB, about %d fit, %.0f s\n", st.Buffer.Images, float64(st.Buffer.Bytes)/1e6, float64(st.Buffer.MaxBytes)/1e6, st.Buffer.Fit, st.Buffer.Seconds)
 	fmt.Fprintf(w, "events   %d, %.1f of %.1f MB in %s\n", st.Storage.Events, float64(st.Storage.Bytes)/1e6, float64(st.Storage.MaxBytes)/1e6, st.Storage.Directory)
 	for _, p := range st.Problems {
 		fmt.Fprintf(w, "problem  %s\n", p)

@@ -95,6 +95,15 @@ type Storage struct {
 	Low       bool   `json:"low"` // so little is free that new images are not kept
 }
 
+// Buffer is the image buffer: the newest images in memory.
+type Buffer struct {
+	Images   int     `json:"images"`
+	Bytes    int     `json:"bytes"`
+	MaxBytes int64   `json:"max_bytes"`
+	Fit      int     `json:"fit"`     // about how many images like those it holds; 0 where there are none yet
+	Seconds  float64 `json:"seconds"` // about how far back it reaches when it is full
+}
+
 // Status is the state of everything: what `watchpost status --json` prints.
 type Status struct {
 	State     string      `json:"state"` // armed, privacy, setup
@@ -110,6 +119,7 @@ type Status struct {
 	Queue     Queue       `json:"queue"`              // of mails
 	Transfers Queue       `json:"transfers"`          // of events whose images go to other places
 	Clock     Clock       `json:"clock"`              //
+	Buffer    Buffer      `json:"buffer"`             //
 	Storage   Storage     `json:"storage"`            //
 	Problems  []string    `json:"problems"`           // sentences: what happened, why, what to do
 	Findings  []string    `json:"findings,omitempty"` // lines of a configuration that was not accepted, as `check` prints them

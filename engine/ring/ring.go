@@ -15,7 +15,7 @@ import (
 // Ring is a bounded sequence of images, oldest dropped first.
 //
 // Invariant, under mu: images holds the newest in order of Index; bytes is the
-// sum of their lengths and at most max unless there is only one.
+// sum of what they take, the slack of their allocation too, and at most max unless there is only one.
 type Ring struct {
 	mu     sync.Mutex
 	max    int
@@ -44,7 +44,7 @@ func (r *Ring) Add(im event.Image) {
 	}
 	r.next++
 	r.images = append(r.images, Image{Index: r.next, Image: im})
-	r.bytes += len(im.JPEG)
+	r.bytes += cap(im.JPEG)
 	r.bound()
 }
 
@@ -70,7 +70,7 @@ func (r *Ring) Pause(on bool) {
 func (r *Ring) bound() {
 	drop := 0
 	for r.bytes > r.max && drop < len(r.images)-1 {
-		r.bytes -= len(r.images[drop].JPEG)
+		r.bytes -= cap(r.images[drop].JPEG)
 		drop++
 	}
 	if drop > 0 {
