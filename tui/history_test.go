@@ -194,7 +194,7 @@ func TestDamagedTestMail(t *testing.T) {
 // trigger is stuck.
 func TestAccountIsWhole(t *testing.T) {
 	s := open(t, stuck(), 80, 24)
-	if text := flat(s.text()); !strings.Contains(text, "yard motion armed 0.07/0.15 ###... 140 131 1 7") || !strings.Contains(text, "stuck 3 3 0 0 its source has said active") {
+	if text := flat(s.text()); !strings.Contains(text, "yard motion armed 0.07/0.15 #.. 140 131 1 7 1") || !strings.Contains(text, "stuck 3 3 0 0 0 its source has said active") {
 		t.Error(s.text())
 	}
 	s.press("3")

@@ -269,7 +269,9 @@ func storageLine(s event.Storage, w int) string {
 
 func low(s event.Storage) bool { return s.Low }
 
-// triggerLines is a line for each trigger under a heading.
+// triggerLines is a line for each trigger under a heading. Firings that were no
+// mail's, such as those that only extended an event, are "else"; the Triggers page
+// has each kind by its name.
 func triggerLines(ts []event.Trigger, now time.Time, w int) []string {
 	if len(ts) == 0 {
 		return []string{"  No trigger yet, nothing is watched: a adds one for motion."}
@@ -278,9 +280,16 @@ func triggerLines(ts []event.Trigger, now time.Time, w int) []string {
 	name, state, level := 9, 23, 0
 	if wide {
 		spare := w - 80
-		name, state, level = 10+min(spare/4, 20), 17+min(spare/4, 20), 16
+		name, state, level = 10+min(spare/4, 20), 17+min(spare/4, 20), 13
 	}
-	columns := func(n, source, st, lv, f, m, q, h string) string {
+	counted := func(fired, mailed, wait, held, other string) string {
+		s := fmt.Sprintf("%5s%7s%5s%5s", fired, mailed, wait, held)
+		if wide {
+			s += fmt.Sprintf("%5s", other)
+		}
+		return s
+	}
+	columns := func(n, source, st, lv, counts string) string {
 		s := "  " + fit(n, name) + " "
 		if wide {
 			s += fit(source, 8) + " "
@@ -289,9 +298,9 @@ func triggerLines(ts []event.Trigger, now time.Time, w int) []string {
 		if wide {
 			s += " " + fit(lv, level)
 		}
-		return s + fmt.Sprintf("%5s%7s%7s%5s", f, m, q, h)
+		return s + counts
 	}
-	lines := []string{faint.Render(columns("Trigger", "Source", "State", "Level/Fires", "Fired", "Mailed", "Queued", "Held"))}
+	lines := []string{faint.Render(columns("Trigger", "Source", "State", "Level/Fires", counted("Fired", "Mailed", "Wait", "Held", "Else")))}
 	for _, t := range ts {
 		lv := ""
 		if wide && t.Source == event.Motion && t.Fires > 0 && t.State != event.Unavailable {
@@ -309,10 +318,12 @@ func triggerLines(ts []event.Trigger, now time.Time, w int) []string {
 				below = clean(t.Why)
 			}
 		}
-		l := columns(clean(t.Name), string(t.Source), st, lv, count(t.Fired), count(t.Account.Mailed+t.Summarised), count(t.Account.Queued), count(t.Account.Held))
+		a := t.Account
+		counts := counted(count(a.Fired), count(a.Mailed+a.Summarised), count(a.Queued), count(a.Held),
+			count(a.Dropped+a.Outside+a.Extended+a.Silent))
+		l := columns(clean(t.Name), string(t.Source), st, lv, counts)
 		if room > state {
-			l = "  " + fit(clean(t.Name), name) + " " + fit(string(t.Source), 8) + " " + fit(st, room) +
-				fmt.Sprintf("%5s%7s%7s%5s", count(t.Fired), count(t.Account.Mailed+t.Summarised), count(t.Account.Queued), count(t.Account.Held))
+			l = "  " + fit(clean(t.Name), name) + " " + fit(string(t.Source), 8) + " " + fit(st, room) + counts
 		}
 		lines = append(lines, l)
 		if below != "" {
@@ -332,7 +343,7 @@ func triggerState(t event.Trigger, now time.Time) string {
 }
 
 // meterCells is the length of a full meter: the level at which it fires.
-const meterCells = 6
+const meterCells = 3
 
 // meter shows a motion level against the level that fires, both in percent of
 // the zone, in steps of a tenth of the latter: a still picture is a still screen.
