@@ -239,6 +239,8 @@ func queueLine(q event.Queue, w int) string {
 		word = "held"
 	case q.Deferred > 0:
 		word = "deferred"
+	case q.Queued > 0 && q.Problem != "": // the budget, a mail before it
+		word = "waiting"
 	case q.Queued > 0:
 		word = "sending"
 	}
