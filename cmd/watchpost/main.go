@@ -53,9 +53,13 @@ func commands() []command {
 				return runReplay(ctx, args, s.in, s.out, s.err)
 			}},
 		{"status", "status", "the state of everything", runStatus},
-		{"events", "events list | show ID | export ID [DIR]", "the stored events", runEvents},
+		{"events", "events list [FILTERS] | show ID | export ID|FILTERS [DIR|FILE.zip|FILE.tar|-]",
+			"the stored events; FILTERS: --trigger NAME --from T --to T --before ID -n N", runEvents},
 		{"queue", "queue list | show ID | retry [ID] | drop ID", "the mails that wait", runQueue},
 		{"trigger", "trigger NAME", "fire a trigger by hand", runTrigger},
+		{"privacy", "privacy [on|off]", "switch privacy mode, or say whether it is on", runPrivacy},
+		{"backup", "backup [--secrets] FILE|-", "the settings as one file", runBackup},
+		{"restore", "restore [--yes] FILE|-", "put a backup's settings in force; shows first what changes", runRestore},
 		{"ssh-key", "ssh-key add -", "the SSH server's keys", runLater("the SSH server")},
 		{"version", "version", "the version", runVersion},
 	}

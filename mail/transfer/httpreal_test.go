@@ -11,79 +11,30 @@ import (
 	"log"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"watchpost/engine/config"
-	"watchpost/engine/need"
 	"watchpost/mail/mailtest"
+	"watchpost/mail/transfer/transfertest"
 )
 
-// nginx is Debian's, unpacked, with its WebDAV module: /open takes all, /basic and
-// /bearer ask for the account, /small takes little, /folders makes folders by
-// itself, /gone is elsewhere.
+// nginx is a real one, see transfertest.
 type nginx struct {
-	*server
-	tls int
+	transfertest.Nginx
+	t *testing.T
 }
 
-const nginxConf = `daemon off;
-master_process off;
-pid %[1]s/pid;
-error_log %[1]s/log.own info;
-events { worker_connections 64; }
-http {
-	access_log off;
-	client_body_temp_path %[1]s/tmp;
-	proxy_temp_path %[1]s/tmp;
-	fastcgi_temp_path %[1]s/tmp;
-	uwsgi_temp_path %[1]s/tmp;
-	scgi_temp_path %[1]s/tmp;
-	client_max_body_size 64m;
-	server {
-		listen 127.0.0.1:%[2]d;
-		listen 127.0.0.1:%[3]d ssl;
-		ssl_certificate %[1]s/cert.pem;
-		ssl_certificate_key %[1]s/key.pem;
-		root %[1]s/www;
-		dav_methods PUT MKCOL DELETE;
-		location /basic/ { auth_basic camera; auth_basic_user_file %[1]s/htpasswd; }
-		location /bearer/ { if ($http_authorization != "Bearer %[4]s") { return 401; } }
-		location /key/ { if ($http_x_api_key != "key-of-the-nas") { return 403; } }
-		location /small/ { client_max_body_size 1k; }
-		location /folders/ { create_full_put_path on; }
-		location /readonly/ { limit_except GET { deny all; } }
-		location /plain/ { dav_methods off; }
-		location /gone/ { return 302 http://elsewhere.example.test/$http_authorization; }
-		location /busy/ { add_header Retry-After 120 always; return 503; }
-	}
-}
-`
-
-func startNginx(t *testing.T) nginx {
-	s := newServer(t, "nginx")
-	for _, d := range []string{"tmp", "www/open", "www/basic", "www/bearer", "www/key", "www/small", "www/folders", "www/readonly", "www/plain"} {
-		must(t, os.MkdirAll(s.path(d), 0o777))
-	}
-	hash, err := exec.Command(need.Program(t, "openssl", "openssl"), "passwd", "-apr1", serverPassword).Output()
-	must(t, err)
-	s.write("htpasswd", serverUser+":"+string(hash), 0o644)
-	s.start(func() []string {
-		s.write("nginx.conf", fmt.Sprintf(nginxConf, s.dir, s.port, s.implicit, serverPassword), 0o644)
-		return []string{s.packages + "/usr/sbin/nginx", "-e", "stderr", "-c", s.path("nginx.conf")}
-	})
-	return nginx{s, s.implicit}
-}
+func startNginx(t *testing.T) nginx { return nginx{transfertest.StartNginx(t), t} }
 
 // at is the place below a path of the server.
 func (n nginx) at(scheme, path string) config.Transfer {
-	port := n.port
+	port := n.Port
 	c := config.Transfer{Name: "web", Kind: "http", Method: "put", Auth: "none", Username: serverUser}
 	if scheme == "https" {
-		port, c.CAFile = n.tls, n.caFile
+		port, c.CAFile = n.TLS, n.CAFile
 	}
 	c.URL = fmt.Sprintf("%s://127.0.0.1:%d%s", scheme, port, path)
 	return c
@@ -91,7 +42,7 @@ func (n nginx) at(scheme, path string) config.Transfer {
 
 func (n nginx) has(name string, data []byte) {
 	n.t.Helper()
-	got, err := os.ReadFile(filepath.Join(n.dir, "www", name))
+	got, err := os.ReadFile(filepath.Join(n.Dir, "www", name))
 	if err != nil || !bytes.Equal(got, data) {
 		n.t.Errorf("%s: %d bytes of %d, %v", name, len(got), len(data), err)
 	}
@@ -123,15 +74,15 @@ func TestNginx(t *testing.T) {
 			}
 			n.has(path+"/cam/20261124/a.jpg", bytesOfSmall)
 			n.has(path+"/cam/20261124/large.jpg", bytesOfLarge)
-			must(t, os.RemoveAll(n.path("www"+path+"/cam")))
+			must(t, os.RemoveAll(n.Path("www"+path+"/cam")))
 			if _, err := s.put(t.Context(), small); err != nil { // somebody tidied up meanwhile
 				t.Errorf("%s: %v", path, err)
 			}
-			must(t, os.RemoveAll(n.path("www"+path+"/cam")))
+			must(t, os.RemoveAll(n.Path("www"+path+"/cam")))
 		}
 	}
 	c := n.at("https", "/open")
-	c.CAFile, c.Pin = "", n.pin
+	c.CAFile, c.Pin = "", n.Pin
 	if _, err := connected(t, newHTTP(c, "")).put(t.Context(), small); err != nil {
 		t.Errorf("by pin: %v", err)
 	}
@@ -148,7 +99,7 @@ func TestNginxRefuses(t *testing.T) {
 	n := startNginx(t)
 	f, _ := image("a.jpg", 2000, 1)
 	f.dir = ""
-	foreign := n.pin[:10] + strings.ToLower(n.pin[10:20]) + n.pin[20:]
+	foreign := n.Pin[:10] + strings.ToLower(n.Pin[10:20]) + n.Pin[20:]
 	for name, c := range map[string]struct {
 		scheme, path, secret string
 		adjust               func(*config.Transfer)
@@ -167,10 +118,10 @@ func TestNginxRefuses(t *testing.T) {
 		"other authority": {"https", "/open", "", func(c *config.Transfer) { c.CAFile = "" }, account, 0, "tls", "not trusted"},
 		"no such CA file": {"https", "/open", "", func(c *config.Transfer) { c.CAFile += "x" }, account, 0, "tls", "ca_file"},
 		"other key":       {"https", "/open", "", func(c *config.Transfer) { c.Pin = foreign }, account, 0, "tls", ""},
-		"no TLS there":    {"https", "/open", "", func(c *config.Transfer) { c.URL = fmt.Sprintf("https://127.0.0.1:%d/open", n.port) }, account, 0, "tls", "does not speak TLS"},
-		"TLS there":       {"http", "/open", "", func(c *config.Transfer) { c.URL = fmt.Sprintf("http://127.0.0.1:%d/open", n.tls) }, permanent, 400, "send", ""},
+		"no TLS there":    {"https", "/open", "", func(c *config.Transfer) { c.URL = fmt.Sprintf("https://127.0.0.1:%d/open", n.Port) }, account, 0, "tls", "does not speak TLS"},
+		"TLS there":       {"http", "/open", "", func(c *config.Transfer) { c.URL = fmt.Sprintf("http://127.0.0.1:%d/open", n.TLS) }, permanent, 400, "send", ""},
 		"folder, no DAV":  {"http", "/plain", "", func(c *config.Transfer) { c.URL += "/none" }, permanent, 405, "send", ""},
-		"nobody there":    {"http", "", "", func(c *config.Transfer) { c.URL = fmt.Sprintf("http://127.0.0.1:%d/", freePort(t)) }, network, 0, "tcp", "Nobody answers"},
+		"nobody there":    {"http", "", "", func(c *config.Transfer) { c.URL = fmt.Sprintf("http://127.0.0.1:%d/", transfertest.FreePort(t)) }, network, 0, "tcp", "Nobody answers"},
 		"no such name":    {"http", "", "", func(c *config.Transfer) { c.URL = "http://nas.invalid/" }, network, 0, "lookup", ""},
 		"not a URL":       {"http", "", "", func(c *config.Transfer) { c.URL = "nas" }, account, 0, "config", ""},
 	} {
@@ -204,7 +155,7 @@ func TestNginxThroughTheQueue(t *testing.T) {
 	id := b.event(1, "web", 3)
 	b.untilState(id, "delivered")
 	n.has("/basic/yard/20261124/yard-20261124120103000.jpg", b.album.data[eventID(1)+"/"+b.album.events[eventID(1)].Images[2].File])
-	files, _ := filepath.Glob(n.path("www/basic/yard/20261124/*"))
+	files, _ := filepath.Glob(n.Path("www/basic/yard/20261124/*"))
 	if len(files) != 4 {
 		t.Errorf("%v", files)
 	}

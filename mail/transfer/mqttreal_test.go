@@ -1,146 +1,53 @@
 package transfer
 
 import (
-	"bufio"
 	"bytes"
-	"context"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"watchpost/engine/config"
 	"watchpost/engine/event"
-	"watchpost/engine/need"
+	"watchpost/mail/transfer/transfertest"
 )
 
-// mosquitto is Debian's, unpacked: one port in clear that lets anybody in, one with
-// TLS that asks for the user, who may publish below watchpost/ and homeassistant/.
+// mosquitto is a real one, see transfertest.
 type mosquitto struct {
-	*server
-	tls int
+	transfertest.Mosquitto
+	t *testing.T
 }
 
-const mosquittoConf = `user root
-per_listener_settings true
-log_dest file %[1]s/log.own
-max_packet_size 4000000
-listener %[2]d 127.0.0.1
-allow_anonymous true
-listener %[3]d 127.0.0.1
-allow_anonymous false
-password_file %[1]s/passwd
-acl_file %[1]s/acl
-certfile %[1]s/cert.pem
-keyfile %[1]s/key.pem
-`
+func startMosquitto(t *testing.T) mosquitto { return mosquitto{transfertest.StartMosquitto(t), t} }
 
-func startMosquitto(t *testing.T) mosquitto {
-	s := newServer(t, "mosquitto", "mosquitto-clients")
-	s.write("passwd", "", 0o600)
-	m := mosquitto{server: s}
-	if out, err := m.command(context.Background(), "mosquitto_passwd", "-b", s.path("passwd"), serverUser, serverPassword).CombinedOutput(); err != nil {
-		t.Fatalf("mosquitto_passwd: %v\n%s", err, out)
-	}
-	s.write("acl", "user "+serverUser+"\ntopic readwrite watchpost/#\ntopic readwrite homeassistant/#\ntopic read other/#\n", 0o600)
-	s.start(func() []string {
-		s.write("mosquitto.conf", fmt.Sprintf(mosquittoConf, s.dir, s.port, s.implicit), 0o644)
-		return []string{s.packages + "/usr/sbin/mosquitto", "-c", s.path("mosquitto.conf")}
-	})
-	m.tls = s.implicit
-	return m
-}
+// subscriber hears what is published.
+type subscriber struct{ *transfertest.Subscriber }
 
-// command is one of the packages' programs.
-func (m mosquitto) command(ctx context.Context, name string, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, m.packages+"/usr/bin/"+name, args...)
-	libraries, _ := filepath.Glob(m.packages + "/usr/lib/*-linux-gnu*")
-	cmd.Env = append(os.Environ(), "LD_LIBRARY_PATH="+strings.Join(libraries, ":"))
-	return cmd
-}
+type message = transfertest.Message
 
-// subscriber is a mosquitto_sub with what it has heard.
-type subscriber struct {
-	mu    sync.Mutex
-	heard []message
-}
-
-type message struct {
-	topic    string
-	retained bool
-	payload  []byte
-}
-
-// subscribe hears every topic until the test ends.
-func (m mosquitto) subscribe() *subscriber {
-	m.t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	cmd := m.command(ctx, "mosquitto_sub", "-h", "127.0.0.1", "-p", fmt.Sprint(m.port), "-t", "#", "-q", "1", "-d", "-F", "MESSAGE %r %t %x")
-	buffered := need.Program(m.t, "stdbuf", "coreutils") // else a pipe gets it in blocks
-	cmd.Args = append([]string{buffered, "-oL", cmd.Path}, cmd.Args[1:]...)
-	cmd.Path = buffered
-	out, err := cmd.StdoutPipe()
-	must(m.t, err)
-	must(m.t, cmd.Start())
-	s := &subscriber{}
-	ready, done := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(done)
-		lines := bufio.NewScanner(out)
-		lines.Buffer(nil, 32<<20)
-		for lines.Scan() {
-			if strings.HasPrefix(lines.Text(), "Subscribed") {
-				close(ready)
-			}
-			f := strings.Split(lines.Text(), " ")
-			if f[0] != "MESSAGE" || len(f) != 4 {
-				continue
-			}
-			payload, _ := hex.DecodeString(f[3])
-			s.mu.Lock()
-			s.heard = append(s.heard, message{f[2], f[1] == "1", payload})
-			s.mu.Unlock()
-		}
-	}()
-	m.t.Cleanup(func() { cancel(); <-done; cmd.Wait() })
-	select {
-	case <-ready:
-	case <-time.After(longest):
-		m.t.Fatal("mosquitto_sub does not subscribe")
-	}
-	return s
-}
+func (m mosquitto) subscribe() subscriber { return subscriber{m.Subscribe()} }
 
 // last waits for a message on a topic and returns the newest.
-func (s *subscriber) last(t *testing.T, topic string, ok func(message) bool) message {
+func (s subscriber) last(t *testing.T, topic string, ok func(message) bool) message {
 	t.Helper()
 	var found message
 	eventually(t, "a message on "+topic, func() bool {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		for _, m := range s.heard {
-			if m.topic == topic {
+		for _, m := range s.Heard() {
+			if m.Topic == topic {
 				found = m
 			}
 		}
-		return found.topic != "" && ok(found)
+		return found.Topic != "" && ok(found)
 	})
 	return found
 }
 
 func whatever(message) bool { return true }
 
-func (s *subscriber) count(topic string) (n int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, m := range s.heard {
-		if m.topic == topic {
+func (s subscriber) count(topic string) (n int) {
+	for _, m := range s.Heard() {
+		if m.Topic == topic {
 			n++
 		}
 	}
@@ -149,9 +56,9 @@ func (s *subscriber) count(topic string) (n int) {
 
 // broker is the place, in clear or with TLS and the user.
 func (m mosquitto) broker(secured bool) config.Transfer {
-	c := config.Transfer{Name: "ha", Kind: "mqtt", Server: "127.0.0.1", Port: m.port, Security: "auto", Topic: "watchpost/{site}/{trigger}"}
+	c := config.Transfer{Name: "ha", Kind: "mqtt", Server: "127.0.0.1", Port: m.Port, Security: "auto", Topic: "watchpost/{site}/{trigger}"}
 	if secured {
-		c.Port, c.Username, c.CAFile = m.tls, serverUser, m.caFile
+		c.Port, c.Username, c.CAFile = m.TLS, serverUser, m.CAFile
 	}
 	return c
 }
@@ -171,19 +78,19 @@ func TestMosquitto(t *testing.T) {
 		}
 		topic := fmt.Sprintf("watchpost/Gate_%v/yard", secured)
 		want := b.album.data[eventID(1)+"/"+b.album.events[eventID(1)].Images[4].File]
-		if got := sub.last(t, topic+"/image", whatever); !bytes.Equal(got.payload, want) || got.retained || sub.count(topic+"/image") != 1 {
-			t.Errorf("the image: %d bytes, %d times", len(got.payload), sub.count(topic+"/image"))
+		if got := sub.last(t, topic+"/image", whatever); !bytes.Equal(got.Payload, want) || got.Retained || sub.count(topic+"/image") != 1 {
+			t.Errorf("the image: %d bytes, %d times", len(got.Payload), sub.count(topic+"/image"))
 		}
 		var ev struct {
 			Type string `json:"event_type"`
 			event.Stored
 		}
-		if err := json.Unmarshal(sub.last(t, topic+"/event", whatever).payload, &ev); err != nil || ev.Type != "motion" || ev.ID != eventID(1) || len(ev.Images) != 5 || ev.End.IsZero() {
+		if err := json.Unmarshal(sub.last(t, topic+"/event", whatever).Payload, &ev); err != nil || ev.Type != "motion" || ev.ID != eventID(1) || len(ev.Images) != 5 || ev.End.IsZero() {
 			t.Errorf("%v %+v", err, ev)
 		}
 		late := m.subscribe()
-		if got := late.last(t, topic+"/image", whatever); !got.retained || !bytes.Equal(got.payload, want) {
-			t.Errorf("not retained: %+v", got.topic)
+		if got := late.last(t, topic+"/image", whatever); !got.Retained || !bytes.Equal(got.Payload, want) {
+			t.Errorf("not retained: %+v", got.Topic)
 		}
 		if n := late.count(topic + "/event"); n != 0 {
 			t.Error("the event is retained: Home Assistant would see it again at each of its starts")
@@ -204,7 +111,7 @@ func TestHomeAssistant(t *testing.T) {
 	c.Transfers[0].Discovery = true
 	b.Configure(c, config.Secrets{Transfers: map[string]string{"ha": serverPassword}}, time.UTC)
 	const availability = "watchpost/Gate_3/availability"
-	is := func(word string) func(message) bool { return func(m message) bool { return string(m.payload) == word } }
+	is := func(word string) func(message) bool { return func(m message) bool { return string(m.Payload) == word } }
 	sub.last(t, availability, is("online")) // with nothing to hand over yet
 	b.untilState(b.event(1, "ha", 1), "delivered")
 	b.mu.Lock()
@@ -215,7 +122,7 @@ func TestHomeAssistant(t *testing.T) {
 		"event":  {"state_topic": "watchpost/Gate_3/yard/event"},
 	} {
 		var e map[string]any
-		if err := json.Unmarshal(sub.last(t, "homeassistant/"+kind+"/"+client+"/yard/config", whatever).payload, &e); err != nil {
+		if err := json.Unmarshal(sub.last(t, "homeassistant/"+kind+"/"+client+"/yard/config", whatever).Payload, &e); err != nil {
 			t.Fatal(err)
 		}
 		for key, want := range topics {
@@ -235,7 +142,7 @@ func TestHomeAssistant(t *testing.T) {
 
 	// The line breaks without a good-bye: the broker says it.
 	l, port := listening(t)
-	w := &cable{to: fmt.Sprintf("127.0.0.1:%d", m.port)}
+	w := &cable{to: fmt.Sprintf("127.0.0.1:%d", m.Port)}
 	go w.carry(l)
 	place := m.broker(false)
 	place.Topic, place.Port, place.Discovery = "watchpost/Gate_4/{trigger}", port, true
@@ -254,7 +161,7 @@ func TestHomeAssistant(t *testing.T) {
 func TestBrokerComesBack(t *testing.T) {
 	m := startMosquitto(t)
 	l, port := listening(t)
-	w := &cable{to: fmt.Sprintf("127.0.0.1:%d", m.port)}
+	w := &cable{to: fmt.Sprintf("127.0.0.1:%d", m.Port)}
 	go w.carry(l)
 	sub := m.subscribe()
 	b := opened(t, t.TempDir(), newAlbum(), nil).run()
@@ -263,12 +170,12 @@ func TestBrokerComesBack(t *testing.T) {
 	b.Configure(c, config.Secrets{}, time.UTC)
 	b.untilState(b.event(1, "ha", 1), "delivered")
 	w.block(true)
-	sub.last(t, "watchpost/G/availability", func(m message) bool { return string(m.payload) == "offline" })
+	sub.last(t, "watchpost/G/availability", func(m message) bool { return string(m.Payload) == "offline" })
 	id := b.event(2, "ha", 2)
 	b.untilState(id, "deferred")
 	w.block(false)
 	b.untilState(id, "delivered")
-	sub.last(t, "watchpost/G/availability", func(m message) bool { return string(m.payload) == "online" })
+	sub.last(t, "watchpost/G/availability", func(m message) bool { return string(m.Payload) == "online" })
 }
 
 // Each refusal of the broker has its kind, says what to do, and no secret.
@@ -292,10 +199,10 @@ func TestMosquittoRefuses(t *testing.T) {
 		"wrong topic":     {serverPassword, nil, forbidden, account, "send"},
 		"too large":       {serverPassword, nil, large, permanent, "send"},
 		"other authority": {serverPassword, func(c *config.Transfer) { c.CAFile = "" }, f, account, "tls"},
-		"other key":       {serverPassword, func(c *config.Transfer) { c.Pin = m.pin[:10] + strings.ToLower(m.pin[10:20]) + m.pin[20:] }, f, account, "tls"},
-		"no TLS there":    {serverPassword, func(c *config.Transfer) { c.Port = m.port }, f, network, "tls"},
+		"other key":       {serverPassword, func(c *config.Transfer) { c.Pin = m.Pin[:10] + strings.ToLower(m.Pin[10:20]) + m.Pin[20:] }, f, account, "tls"},
+		"no TLS there":    {serverPassword, func(c *config.Transfer) { c.Port = m.Port }, f, network, "tls"},
 		"TLS there":       {"", func(c *config.Transfer) { c.Username, c.Security = "", "none" }, f, network, "login"},
-		"nobody there":    {"", func(c *config.Transfer) { c.Port = freePort(t) }, f, network, "tcp"},
+		"nobody there":    {"", func(c *config.Transfer) { c.Port = transfertest.FreePort(t) }, f, network, "tcp"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			place := m.broker(true)
@@ -309,7 +216,7 @@ func TestMosquittoRefuses(t *testing.T) {
 		})
 	}
 	pinned := m.broker(true)
-	pinned.CAFile, pinned.Pin = "", m.pin
+	pinned.CAFile, pinned.Pin = "", m.Pin
 	if _, err := connected(t, newMQTT(pinned, serverPassword)).put(t.Context(), f); err != nil {
 		t.Error(err)
 	}

@@ -16,12 +16,13 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"watchpost/engine/config"
+	"watchpost/mail/transfer/transfertest"
 )
 
 // A server without posix-rename, fsync and statvfs has the old file removed first.
 func TestSFTPServerThatDoesNotReplace(t *testing.T) {
-	s, prints := startSSHD(t, "Subsystem sftp internal-sftp -P posix-rename,fsync,statvfs", "ed25519")
-	ses := connected(t, newSFTP(s.atSFTP(prints["ed25519"]), serverPassword))
+	s, prints := transfertest.SSHD(t, "Subsystem sftp internal-sftp -P posix-rename,fsync,statvfs", "ed25519")
+	ses := connected(t, newSFTP(s.AtSFTP(prints["ed25519"]), serverPassword))
 	exchangeSFTP(t, s, ses)
 	f, _ := image("x.jpg", 400_000, 1)
 	f.dir = "full"
@@ -261,8 +262,8 @@ func endless(c net.Conn, text string) {
 
 // A session may rest for longer than a step may last, though the server asks whether it is there.
 func TestSFTPRests(t *testing.T) {
-	s, prints := startSSHD(t, "ClientAliveInterval 1", "ed25519")
-	to := newSFTP(s.atSFTP(prints["ed25519"]), serverPassword).(*sftpTarget)
+	s, prints := transfertest.SSHD(t, "ClientAliveInterval 1", "ed25519")
+	to := newSFTP(s.AtSFTP(prints["ed25519"]), serverPassword).(*sftpTarget)
 	to.patience.command = 500 * time.Millisecond
 	ses := connected(t, to)
 	f, data := image("a.jpg", 1000, 1)
@@ -272,7 +273,7 @@ func TestSFTPRests(t *testing.T) {
 		}
 		time.Sleep(1500 * time.Millisecond)
 	}
-	hasFile(t, s.home(f.dir), f.name, data)
+	hasFile(t, s.Home(f.dir), f.name, data)
 }
 
 // Whatever is waited for, the end of the context ends it.

@@ -1,0 +1,141 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"watchpost/engine/config"
+	"watchpost/engine/event"
+)
+
+// A box whose clock is not set goes by the time that it saved last. That was ahead;
+// then the clock is set, and what an event keeps is what it asks for all the same.
+func TestImagesWhenTheClockIsSet(t *testing.T) {
+	yard := trig("yard")
+	yard.Pre, yard.Post, yard.Interval = config.Extent{Time: 3 * time.Second}, config.Extent{Time: 5 * time.Second}, 500*time.Millisecond
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		b := &box{t: t, dir: dir, cam: &fakeCamera{}, out: newFakeOutbox()}
+		right := time.Date(2027, 3, 1, 12, 0, 0, 0, time.UTC)
+		b.clock.set(right.Add(10 * time.Hour)) // and saved
+		b.start(conf(yard))
+		time.Sleep(time.Minute)
+		b.stop()
+		b.clock.set(time.Unix(0, 0))
+		b.start(conf(yard))
+		time.Sleep(20 * time.Second)
+		at := b.now()
+		b.fire("yard")
+		time.Sleep(2 * time.Second)
+		b.clock.set(right)
+		time.Sleep(20 * time.Second)
+		b.fire("yard")
+		time.Sleep(20 * time.Second)
+		list, err := b.Events(context.Background(), event.Filter{})
+		if err != nil || len(list) != 2 {
+			t.Fatalf("%+v %v", list, err)
+		}
+		for _, e := range list {
+			if n := len(e.Images); n < 15 || n > 18 || len(e.Missing) > 0 {
+				t.Errorf("event of %v: %d images for 8 s at two a second, missing %q; the clock was set after %v", e.Start, n, e.Missing, at)
+			}
+		}
+		b.stop()
+	})
+}
+
+// What the camera did not give is told as missing, before and after the trigger.
+func TestImagesThatTheCameraDidNotGiveAreTold(t *testing.T) {
+	yard := trig("yard")
+	yard.Pre, yard.Post, yard.Interval = config.Extent{Images: 5}, config.Extent{Images: 10}, time.Second
+	inBox(t, conf(yard), func(t *testing.T, b *box) {
+		time.Sleep(2500 * time.Millisecond) // the program has just begun
+		b.fire("yard")
+		time.Sleep(3 * time.Second)
+		b.camera(errors.New("unplugged"))
+		time.Sleep(20 * time.Second)
+		list, _ := b.Events(context.Background(), event.Filter{})
+		if len(list) != 1 || toldMissing(list[0].Missing)+len(list[0].Images) < 14 || toldMissing(list[0].Missing) > 15 {
+			t.Errorf("of 15 images: %+v", list)
+		}
+	})
+}
+
+// Where an event's folder could not be ordered for a full keeper, an image that
+// could be is not lost without a word.
+func TestImagesOfAnEventThatIsNotInTheStoreYet(t *testing.T) {
+	yard := trig("yard")
+	yard.Pre, yard.Post, yard.Interval = config.Extent{}, config.Extent{Time: 5 * time.Second}, 500*time.Millisecond
+	inBox(t, conf(yard), func(t *testing.T, b *box) {
+		time.Sleep(3 * time.Second)
+		b.do(context.Background(), func() {
+			free := b.fullKeeper()
+			b.fireInLoop("yard")
+			free()
+			time.Sleep(2 * time.Second) // the loop is behind, the keeper is not any more
+			b.keepImages()
+		})
+		time.Sleep(20 * time.Second)
+		list, _ := b.Events(context.Background(), event.Filter{})
+		if len(list) != 1 || len(list[0].Images)+toldMissing(list[0].Missing) < 10 {
+			t.Errorf("of 10 images: %+v", list)
+		}
+	})
+}
+
+// No event is in the store before its transfer is known, also where the keeper had
+// no room for that at first.
+func TestTransferIsKnownBeforeItsEvent(t *testing.T) {
+	yard := trig("yard")
+	yard.Transfer = "nas"
+	q := &fakeTransfers{}
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		b := &box{t: t, dir: dir, cam: &fakeCamera{}, out: newFakeOutbox(), transfers: q}
+		b.start(conf(yard))
+		time.Sleep(time.Second)
+		b.do(context.Background(), func() { // what beginEvent does, and the keeper comes on in between
+			s := event.Stored{ID: "00000007-20260101T120000", Trigger: "yard", Transfer: "nas", Start: b.now()}
+			free := b.fullKeeper()
+			b.beginTransfer(s, 7)
+			free()
+			for len(b.keeper) > 0 {
+				time.Sleep(time.Millisecond)
+			}
+			t := b.trigger("yard")
+			t.running = &running{cfg: t.cfg, stored: s, end: time.Now().Add(time.Second)}
+			b.put(t.running)
+		})
+		time.Sleep(5 * time.Second)
+		b.stop()
+		if len(q.early) > 0 || len(q.jobs) != 1 {
+			t.Errorf("stored before their job: %v; %d jobs", q.early, len(q.jobs))
+		}
+	})
+}
+
+// fullKeeper fills the keeper's list behind a disk that does not answer until free
+// is called. In the loop.
+func (b *box) fullKeeper() (free func()) {
+	gate := make(chan struct{})
+	b.keeper <- func() { <-gate }
+	for b.keeping(func() {}) || !b.isBlocked() {
+	}
+	return func() { close(gate) }
+}
+
+// isBlocked lets the keeper take what it can.
+func (b *box) isBlocked() bool {
+	time.Sleep(time.Millisecond)
+	return !b.keeping(func() {})
+}
+
+// fireInLoop fires by hand, in the loop.
+func (b *box) fireInLoop(name string) {
+	if _, err := b.Engine.fire(unaccepted{t: b.trigger(name), source: event.Manual, at: b.now()}); err != nil {
+		b.t.Error(err)
+	}
+}
