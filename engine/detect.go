@@ -104,6 +104,7 @@ func (d *detector) run(ctx context.Context) error {
 		stream    uint64
 		lastImage time.Duration
 		had       bool // an image was taken in this stream
+		noJPEG    bool // none could be made of the last frame of which one was wanted
 		active    []bool
 	)
 	for {
@@ -128,7 +129,9 @@ func (d *detector) run(ctx context.Context) error {
 			}
 			continue // a damaged frame is no motion
 		}
-		d.unread.Store(nil)
+		if !noJPEG {
+			d.unread.Store(nil)
+		}
 		at := d.best.of(f.At)
 		results := det.Step(&plane, f.Seq, f.Mono)
 		peak, began := 0.0, false
@@ -141,8 +144,14 @@ func (d *detector) run(ctx context.Context) error {
 		due := f.Mono-lastImage >= cfg.interval-cfg.interval/10
 		if wanted := d.want.Swap(false); began || wanted || !had || due {
 			if data, err := d.pictures.JPEG(f, cfg.quality); err != nil {
-				d.unread.Store(&unread{time.Now(), err})
+				if noJPEG = true; d.unread.Load() == nil {
+					d.unread.Store(&unread{time.Now(), err})
+				}
 			} else {
+				if noJPEG {
+					noJPEG = false
+					d.unread.Store(nil)
+				}
 				d.ring.Add(event.Image{At: at, Level: peak, JPEG: data})
 				lastImage, had = f.Mono, true
 				select {
@@ -163,6 +172,11 @@ func (d *detector) run(ctx context.Context) error {
 }
 
 func (d *detector) send(ctx context.Context, s signal) bool {
+	select { // at a stop too, where there is room
+	case d.signals <- s:
+		return true
+	default:
+	}
 	select {
 	case d.signals <- s:
 		return true

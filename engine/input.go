@@ -170,6 +170,11 @@ func (in *inputs) run(ctx context.Context) error {
 // watch keeps one input going. What is active when it fails or ends is at rest then.
 func (in *inputs) watch(ctx context.Context, r role, c InputConfig) {
 	send := func(s signal) {
+		select { // at a stop too, where there is room
+		case in.signals <- s:
+			return
+		default:
+		}
 		select {
 		case in.signals <- s:
 		case <-ctx.Done():

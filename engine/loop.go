@@ -19,6 +19,7 @@ type loop struct {
 	composeAt      time.Time             // after a failure nothing is composed before that
 	mails          map[string]event.Mail // what the spool holds, by id
 	transfers      map[string]event.Mail // what waits in the queue of transfers, by id
+	transferred    uint64                // transfers that came to their end, since the start
 	handedOver     []string              // transfers to be moved out of their queue
 	toFold         []event.Mail          // digests that the journal does not know of yet, and mails found damaged
 	orphans        bool                  // mails that the journal has and the spool has not are to be composed

@@ -331,8 +331,12 @@ func (e *Engine) recover() {
 	}
 	e.mailsChanged() // of damage that the outbox found
 	e.journal.AtLeast(e.store.LastSeq() + 1)
+	stored, crashed := e.store.LastSeq(), !e.Clean && !e.demo()
 	for _, f := range e.journal.Tail() {
 		f.At = f.At.In(e.zone)
+		if begins := f.EventID != "" && f.Disposition != event.Extended; crashed && begins && f.Seq > stored {
+			e.missed(f)
+		}
 		e.firings = appendBounded(e.firings, f, historyMax)
 		if t := e.trigger(f.Trigger); t != nil {
 			t.last = f.At
@@ -341,6 +345,14 @@ func (e *Engine) recover() {
 	e.orphans = true
 	e.fold() // first: what a digest tells is no orphan
 	e.takeUpStates()
+}
+
+// missed stores an event of which nothing reached the disk before a crash.
+func (e *Engine) missed(f event.Firing) {
+	if err := e.store.Put(event.Stored{ID: f.EventID, Trigger: f.Trigger, Source: f.Source, Start: f.At, End: f.At, Firings: 1, Peak: f.Level,
+		Missing: []string{"all images: the program was stopped or the power was cut before the first was written"}}); err != nil {
+		e.keepFailed(err)
+	}
 }
 
 // testMail submits a test mail, past every hold-off, and answers on reply.

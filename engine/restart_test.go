@@ -129,3 +129,39 @@ func TestStopDuringReload(t *testing.T) {
 		}
 	}
 }
+
+// An event whose firing was acknowledged and of which nothing reached the disk is
+// there after a crash, and says so.
+func TestEventOfACrashIsTold(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		b := &box{t: t, dir: dir, cam: &fakeCamera{}, out: newFakeOutbox()}
+		b.start(conf(trig("yard")))
+		time.Sleep(2 * time.Second)
+		f := b.fire("yard")
+		time.Sleep(time.Minute)
+		path := filepath.Join(dir, conditionsName)
+		running, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.stop()
+		for _, clean := range []bool{true, false} {
+			if err := os.RemoveAll(filepath.Join(dir, "events", f.EventID)); err != nil {
+				t.Fatal(err)
+			}
+			if !clean { // as it was before the stop
+				if err := os.WriteFile(path, running, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			b.start(conf(trig("yard")))
+			time.Sleep(time.Second)
+			e, err := b.store.Get(f.EventID)
+			if told := err == nil && len(e.Missing) == 1 && strings.Contains(e.Missing[0], "before the first was written") && e.Trigger == "yard"; told == clean {
+				t.Errorf("after a clean stop %v: %+v, %v", clean, e, err)
+			}
+			b.stop()
+		}
+	})
+}

@@ -227,8 +227,33 @@ func (e *Engine) transferStatus() (q event.Queue) {
 	for _, id := range slices.Sorted(maps.Keys(e.transfers)) {
 		q.Count(e.transfers[id])
 	}
-	q.Problem = e.newestProblem(e.transfers)
+	q.Problem, q.Delivered = e.newestProblem(e.transfers), e.transferred
 	return q
+}
+
+// transferProblems is a sentence for each place whose transfers wait or are held.
+func (e *Engine) transferProblems() (out []string) {
+	why, held := map[string]string{}, map[string]int{}
+	for _, m := range slices.Concat(slices.Collect(maps.Values(e.transfers)), e.recent) { // the newest speaks
+		now, ok := e.transfers[m.ID]
+		if !ok {
+			continue
+		}
+		if place := now.Recipients[0].Address; now.Problem != "" {
+			why[place] = now.Problem
+		}
+	}
+	for _, m := range e.transfers {
+		held[m.Recipients[0].Address] += m.Count(event.RcptHeld)
+	}
+	for _, place := range slices.Sorted(maps.Keys(why)) {
+		text := "transfer " + place + ": " + why[place]
+		if held[place] > 0 {
+			text += fmt.Sprintf(" (%d held: see the queue, then retry or drop)", held[place])
+		}
+		out = append(out, text)
+	}
+	return out
 }
 
 func (e *Engine) inSpool(id string) bool {
@@ -263,12 +288,7 @@ func (e *Engine) problems(s event.Status) []string {
 	if text := e.keepErr.Load(); text != nil {
 		p = append(p, *text)
 	}
-	if s.Transfers.Problem != "" {
-		p = append(p, "transfer: "+s.Transfers.Problem)
-	}
-	if s.Transfers.Held > 0 {
-		p = append(p, fmt.Sprintf("transfer: %d held; see the queue, then retry or drop", s.Transfers.Held))
-	}
+	p = append(p, e.transferProblems()...)
 	if text := e.transferErr.Load(); text != nil {
 		p = append(p, *text)
 	}

@@ -38,6 +38,9 @@ func (e *Engine) transferChanged(m event.Mail) {
 	e.forget(m.ID)
 	e.recent = appendBounded(e.recent, m, historyMax)
 	if m.Settled() {
+		if m.Count(event.Delivered) > 0 {
+			e.transferred++
+		}
 		delete(e.transfers, m.ID)
 		e.handedOver = append(e.handedOver, m.ID)
 	} else {

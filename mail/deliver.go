@@ -87,8 +87,11 @@ func (o *Outbox) deliver(ctx context.Context, a *attempt, s *session, id string,
 		due = append(due, i)
 		needsUTF8 = needsUTF8 || !isASCII(r.Envelope[i])
 	}
-	if len(due) > 1 && r.Ended > 0 { // one bad address never blocks the others
-		due = slices.DeleteFunc(due, func(i int) bool { return i == r.Ended-1 })
+	// Bad addresses never block the others.
+	if rest := slices.DeleteFunc(slices.Clone(due), r.ended); len(rest) > 0 {
+		due = rest
+	} else if len(due) > 1 {
+		due = due[r.Failed%len(due):][:1]
 	}
 	if len(due) == 0 {
 		if len(results) > 0 { // else it was dropped in the meantime
@@ -240,7 +243,7 @@ func (o *Outbox) settle(r record, set setup, results outcomes, f *fault) {
 	if f != nil {
 		k = f.kind
 	}
-	alone := f != nil && f.rcpt > 0 && r.Ended == f.rcpt // it does so each time: that is its own trouble
+	alone := f != nil && f.rcpt > 0 && r.ended(f.rcpt-1) // it does so each time: that is its own trouble
 	if alone {
 		k = temporary
 	}
@@ -269,9 +272,12 @@ func (o *Outbox) settle(r record, set setup, results outcomes, f *fault) {
 	err := o.change(id, func(r *record) bool {
 		results.apply(&r.Mail)
 		tried(&r.Mail, f)
-		r.Next, r.Refused, r.Line, r.Ended = nil, nil, k == network, 0
-		if f != nil {
-			r.Ended = f.rcpt
+		r.Next, r.Refused, r.Line = nil, nil, k == network
+		switch {
+		case f != nil && f.rcpt > 0 && !alone:
+			r.Ended = append(slices.Clone(r.Ended), f.rcpt)
+		case (f == nil || !f.fatal()) && r.othersPending(): // who keeps the mail from being settled is another
+			r.Ended = nil
 		}
 		if r.Mail.Count(event.RcptHeld) > 0 {
 			r.Refused = &refusal{Account: set.account(), Step: "rcpt"}
@@ -378,15 +384,16 @@ func (o *Outbox) damaged(id string, f *fault) {
 	if e == nil {
 		return
 	}
+	o.mu.Lock() // a disk that gives back other bytes each time costs no connection a moment
+	e.next, e.Failed = time.Now().Add(backOff(o.times.slowRetry, e.Failed)), e.Failed+1
+	o.mu.Unlock()
 	if e.mendable() {
-		text, err := o.mend(e, f.err)
-		if err == nil {
+		if text, err := o.mend(e, f.err); err == nil {
 			o.mu.Lock()
 			o.problem(text)
 			o.mu.Unlock()
-			return
 		}
-		o.options.Log.Error("mail spool", "problem", err)
+		return
 	}
 	text, err := o.spool.quarantine(id, f.err)
 	if err != nil {
@@ -407,14 +414,24 @@ func (o *Outbox) damaged(id string, f *fault) {
 
 // mend sets a mail's damaged file aside and renders it again from its state,
 // without images; recipients, Message-ID and date stay. It returns the sentence
-// that says so. Called with disk held.
+// that says so. Where it cannot be, it stays: an attempt finds that it has no file,
+// and tries again. Called with disk held.
 func (o *Outbox) mend(e *entry, why error) (string, error) {
 	to := o.spool.aside(e.Mail.ID) + ".eml"
-	if err := durable.Move(o.spool.queue(e.Mail.ID+".eml"), to); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return "", err
+	err := durable.Move(o.spool.queue(e.Mail.ID+".eml"), to)
+	if err == nil || errors.Is(err, os.ErrNotExist) {
+		const note = "This mail's first copy was damaged on the disk; its images are lost from it."
+		if err = o.rewrite(e, e.Head, nil, note); noRoom(err) && o.makeRoom() {
+			err = o.rewrite(e, e.Head, nil, note)
+		}
 	}
-	e.broken = nil
-	if err := o.rewrite(e, e.Head, nil, "This mail's first copy was damaged on the disk; its images are lost from it."); err != nil {
+	o.mu.Lock()
+	if e.broken, e.trouble = nil, ""; err != nil {
+		e.trouble = "The mail " + e.Mail.ID + " in the spool is damaged and could not be rendered again: " + sanitise(err.Error()) + ". It is tried again; free some space or check the disk."
+		o.options.Log.Error("mail spool", "problem", e.trouble)
+	}
+	o.mu.Unlock()
+	if err != nil {
 		return "", err
 	}
 	o.spool.boundQuarantine()

@@ -63,7 +63,7 @@ func explainLocal(f *fault) (verdict, do string) {
 	case errors.Is(err, errNoSMTPUTF8):
 		return "The server does not take addresses with letters beyond ASCII before the @ (SMTPUTF8)", "Use an address in plain ASCII."
 	case errors.Is(err, errDamagedSpool):
-		return "The mail's file in the spool is damaged, so it was not sent", "Check the disk. A restart sets the file aside and composes a trigger's mail anew; send a test mail again yourself, and drop this one."
+		return "The mail's file in the spool is damaged, so it was not sent", "Check the disk. It was set aside, and the mail is composed or rendered anew by itself."
 	case errors.Is(err, errUnknownWord), errors.Is(err, trust.ErrBadPin):
 		return "A setting has a value that this version does not know", "Check the security, authentication and pin of the mail settings."
 	case errors.Is(err, errReplyTooLong):

@@ -47,7 +47,7 @@ func (s setup) sameAccount(o setup) bool {
 
 func (s setup) check(salt []byte) []byte {
 	const rounds = 100_000
-	key, err := pbkdf2.Key(sha256.New, fmt.Sprintf("%q %q", fmt.Sprint(s.config.SMTP), s.secrets.SMTPPassword), salt, rounds, 32)
+	key, err := pbkdf2.Key(sha256.New, fmt.Sprintf("%q %q %q", fmt.Sprint(s.config.SMTP), s.secrets.SMTPPassword, s.config.Mail.ReplyAddress), salt, rounds, 32)
 	if err != nil {
 		return nil
 	}

@@ -111,30 +111,31 @@ func Open(dir string, o Options) (*Outbox, error) {
 	if err != nil {
 		return nil, err
 	}
-	sending := b.spool.wasSending()
+	sending, unwritten := b.spool.wasSending(), false
 	for _, r := range queued {
 		if r.Mail.ID == sending && !r.Handed {
 			r.Handed = true
-			if err := b.spool.save(r); err != nil {
-				return nil, fmt.Errorf("mail spool: %w", err)
+			if err := b.spool.save(r); err != nil { // the next start finds it again
+				o.Log.Warn("mail spool", "problem", "that a server may have mail "+r.Mail.ID+" could not be written: "+err.Error())
+				unwritten = true
 			}
 		}
 		e := &entry{record: r}
+		b.put(e)
 		if r.broken != nil {
-			text, err := b.mend(e, r.broken)
-			if err != nil {
-				return nil, fmt.Errorf("mail spool: %w", err)
-			}
-			problems = append(problems, text)
+			if text, err := b.mend(e, r.broken); err == nil {
+				problems = append(problems, text)
+			} // else it says so itself, and is mended when its turn comes
 		}
 		e.Mail.NextTry = time.Time{}
 		if left := b.uptime.Left(r.Next); left > 0 {
 			e.next = time.Now().Add(min(left, 2*b.times.longest()))
 			e.Mail.NextTry = wall(e.next)
 		}
-		b.put(e)
 	}
-	b.spool.sending("")
+	if !unwritten {
+		b.spool.sending("")
+	}
 	b.budget = b.spool.loadBudget()
 	b.spool.holdReserve()
 	b.settled, b.problems = settled, problems
@@ -238,7 +239,7 @@ func (o *Outbox) LineBack() {
 	}
 	// It may be waiting for an answer on the old way. But where news comes again and
 	// again, as from another interface that flaps, an attempt gets to its end.
-	if o.now != nil && o.brokenOff < brokenOffMax {
+	if o.now != nil && o.now.cancel != nil && o.now.id != "" && o.brokenOff < brokenOffMax {
 		o.now.breakOff()
 		o.brokenOff++
 	}
@@ -311,6 +312,9 @@ func (o *Outbox) Submit(ctx context.Context, n event.Notice) error {
 	if err = o.spool.add(r.record, r.eml); noRoom(err) {
 		r, err = o.addSmaller(n, head, now)
 	}
+	if errors.Is(err, errVersion) {
+		return nil // the spool has it, and Problems says what it waits for
+	}
 	if err != nil {
 		return fmt.Errorf("mail %s: %w", n.ID, err)
 	}
@@ -338,15 +342,15 @@ func (o *Outbox) unsettled() (n int) {
 	return n
 }
 
-// giveUp drops those recipients of the oldest mail who are held where others have
-// it: one dead destination must not fill the queue in the end. It reports whether
-// there was such a mail.
+// giveUp drops those recipients of the oldest mail who are held, or refused it for
+// now, where others have it: one dead destination must not fill the queue in the
+// end. It reports whether there was such a mail.
 func (o *Outbox) giveUp() bool {
 	o.mu.Lock()
 	var oldest *entry
 	for _, e := range o.mails {
 		m := &e.Mail
-		if m.Count(event.Pending) == 0 && m.Count(event.RcptHeld) > 0 && m.Count(event.Delivered) > 0 && (oldest == nil || m.At.Before(oldest.Mail.At)) {
+		if !m.Settled() && (m.Count(event.Pending) == 0 || e.Failed > 0) && m.Count(event.Delivered) > 0 && (oldest == nil || m.At.Before(oldest.Mail.At)) {
 			oldest = e
 		}
 	}

@@ -48,9 +48,9 @@ type record struct {
 	Refused *refusal `json:"refused,omitempty"`
 	Line    bool     `json:"line,omitempty"` // the last attempt failed for the line
 	Failed  int      `json:"failed,omitempty"`
-	// The recipient, from 1, at whom a connection ended: it is left out until the
-	// others have the mail. 0: none.
-	Ended int `json:"ended,omitempty"`
+	// The recipients, from 1, at whom a connection ended: they are left out until the
+	// others had their turn, and are then tried one by one.
+	Ended []int `json:"ended_at,omitempty"`
 
 	broken error // what is wrong with ID.eml, found at the start
 }
@@ -73,6 +73,19 @@ var errVersion = errors.New("it is of another version")
 // state, without images: where somebody has it already, or nobody else would.
 func (r record) mendable() bool {
 	return r.Mail.Count(event.Delivered) > 0 || !strings.HasSuffix(r.Mail.ID, "-alarm") && r.Mail.FiringCount == 0
+}
+
+// ended reports whether a connection ended at the recipient i, and othersPending
+// whether any is pending at whom none did.
+func (r record) ended(i int) bool { return slices.Contains(r.Ended, i+1) }
+
+func (r record) othersPending() bool {
+	for i, rc := range r.Mail.Recipients {
+		if rc.State == event.Pending && !r.ended(i) {
+			return true
+		}
+	}
+	return false
 }
 
 // parseRecord reads the state file of the mail id and refuses what this

@@ -143,7 +143,7 @@ func (c cell) run(t *testing.T) {
 	s.Kill() // nothing is accepted from here on
 	before := len(s.Mails())
 	b.mu.Lock()
-	apart := b.mails["alarm-1"] != nil && b.mails["alarm-1"].Ended > 0 // then the others get it first
+	apart := b.mails["alarm-1"] != nil && len(b.mails["alarm-1"].Ended) > 0 // then the others get it first
 	b.mu.Unlock()
 	if c.state == event.Delivered && before != 1 || c.state != event.Delivered && !c.again && before != 0 || c.again && before == 0 {
 		t.Errorf("the server has the mail %d times, %+v", before, m)

@@ -43,7 +43,7 @@ func (s spool) delivered(name string) string { return filepath.Join(s.dir, "deli
 // add makes a mail accepted: when it returns nil, both files are on the disk.
 func (s spool) add(r record, eml []byte) error {
 	if _, err := s.read(r.Mail.ID); errors.Is(err, errVersion) {
-		return fmt.Errorf("its name is taken in the spool by a mail of another version of this program")
+		return err
 	}
 	if err := s.write(r.Mail.ID, eml); err != nil {
 		return err

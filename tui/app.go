@@ -35,9 +35,10 @@ const keysTaken = 150 * time.Millisecond
 // app is the whole interface: the model that Bubble Tea runs.
 type app struct {
 	calls
-	now   func() time.Time
-	ascii bool // fold the frame
-	ask   bool // the terminal does not tell its size: ask it
+	now      func() time.Time
+	ascii    bool // fold the frame
+	attached bool // the engine runs elsewhere
+	ask      bool // the terminal does not tell its size: ask it
 
 	w, h    int
 	at      int // which page
@@ -454,12 +455,14 @@ func (a *app) onMail(do func(*app) tea.Cmd) tea.Cmd {
 func (a *app) quit() {
 	text := "Leave Watchpost?"
 	yes, no := "leave", "stay"
-	switch a.status.Mode {
-	case "service":
+	switch mode := a.status.Mode; {
+	case a.attached && mode == "terminal":
+		text = "Leave? The engine goes on in the terminal that it runs in."
+	case mode == "service":
 		text = "Leave? The service goes on without this screen."
-	case "demo":
+	case mode == "demo":
 		text, yes = "End the demo?", "end"
-	case "terminal":
+	case mode == "terminal":
 		text, yes = "Stop Watchpost? Its engine runs in this terminal: no trigger is watched until it is started again.", "stop"
 	}
 	leave := func() tea.Cmd { return tea.Quit }

@@ -133,6 +133,9 @@ func (p *systemPage) body(a *app, w, h int) ([]string, *tea.Position) {
 		path = "none: nothing is kept"
 	}
 	runs := map[string]string{"service": "as a service; this screen is attached to it", "terminal": "in this terminal", "demo": "demo: " + s.Demo}[s.Mode]
+	if a.attached && s.Mode == "terminal" {
+		runs = "in another terminal; this screen is attached to it"
+	}
 	lines := append([]string{""}, pairs(w,
 		"Version", clean(s.Version),
 		"Runs", clean(runs),

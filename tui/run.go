@@ -30,6 +30,8 @@ type Options struct {
 	// 0 is 20.
 	FPS int
 	Now func() time.Time // nil: time.Now
+	// Attached says that the engine runs elsewhere: it goes on when the person leaves.
+	Attached bool
 }
 
 // Run shows the interface until the person leaves (nil) or ctx ends (its error).
@@ -66,6 +68,7 @@ func Run(ctx context.Context, b Backend, o Options) error {
 
 	inner, cancel := context.WithCancel(ctx)
 	a := newApp(inner, b, o.Now)
+	a.attached = o.Attached
 	a.ascii, a.ask = !t.UTF8, !term.SizeKnown(o.Out)
 	var p *tea.Program
 	p = tea.NewProgram(a,

@@ -133,7 +133,10 @@ func (p *statusPage) body(a *app, w, h int) ([]string, *tea.Position) {
 		lines = append(lines, place("demo: "+clean(s.Demo), w, 2)...)
 	}
 	lines = append(lines, a.privacyLine(w)...)
-	lines = append(lines, p.camera(s.Camera, w), queueLine(s.Queue, w))
+	lines = append(lines, p.camera(s, w), queueLine("Queue", s.Queue, w))
+	if s.Transfers.Queued+s.Transfers.Deferred+s.Transfers.Held > 0 {
+		lines = append(lines, queueLine("Transfers", s.Transfers, w))
+	}
 	if tight := h < 12; !tight || !s.Clock.Set {
 		lines = append(lines, clockLine(s, w))
 	}
@@ -208,7 +211,11 @@ func fact(what, word, rest, right string, w int) string {
 	return spread("  "+fit(what, 10)+strong.Render(word)+strings.Repeat(" ", max(1, 10-width(word)))+rest, right+"  ", w)
 }
 
-func (p *statusPage) camera(c event.Camera, w int) string {
+func (p *statusPage) camera(s event.Status, w int) string {
+	c := s.Camera
+	if s.Privacy.On {
+		return fact("Camera", "closed", "privacy mode: nothing is captured", "", w)
+	}
 	right := fmt.Sprintf("%.0f fps  %s dropped", p.fps, count(c.Dropped))
 	if c.Width > 0 && w >= 76 {
 		right = fmt.Sprintf("%dx%d  %s", c.Width, c.Height, right)
@@ -223,7 +230,8 @@ func (p *statusPage) camera(c event.Camera, w int) string {
 	return fact("Camera", string(c.State), cut(rest, w-24-width(right)-2), right, w)
 }
 
-func queueLine(q event.Queue, w int) string {
+// queueLine is a line for the mails, or for the transfers while some wait.
+func queueLine(name string, q event.Queue, w int) string {
 	word, rest := "ok", ""
 	for _, x := range []struct {
 		n    int
@@ -244,7 +252,7 @@ func queueLine(q event.Queue, w int) string {
 	case q.Queued > 0:
 		word = "sending"
 	}
-	return fact("Queue", word, rest, "", w)
+	return fact(name, word, rest, "", w)
 }
 
 func clockLine(s event.Status, w int) string {

@@ -30,14 +30,16 @@ func runTerminal(ctx context.Context, args []string, s streams) int {
 	if !ok || !ok2 || !isTerminal(in) || !isTerminal(out) {
 		return f.failed(errors.New("this is no terminal: watchpost serve runs without one, watchpost help lists the commands"))
 	}
+	attached := false
 	show := func(ctx context.Context, b tui.Backend) error {
-		return tui.Run(ctx, b, tui.Options{In: in, Out: out, Env: os.Environ()})
+		return tui.Run(ctx, b, tui.Options{In: in, Out: out, Env: os.Environ(), Attached: attached})
 	}
 	if *demo {
 		return runDemo(ctx, f, "", show)
 	}
 	client, err := f.service(ctx)
 	if err == nil {
+		attached = true
 		err = show(ctx, client)
 		return f.result(err)
 	}

@@ -201,7 +201,7 @@ func (p *places) check(ids []string) {
 			files = contents{}
 			want[e.Trigger] = files
 		}
-		js := strings.TrimSuffix(stored["event.json"], "\n")
+		js := stored["event.json"]
 		files[e.Start.In(zone).Format("20060102")+"/"+id+".json"] = js
 		for _, im := range e.Images {
 			at := im.At.In(zone)

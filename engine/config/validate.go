@@ -83,7 +83,13 @@ func cross(c Config, s Secrets) []crossFinding {
 		for i := range ls.size(&c) {
 			key := ls.keyOf(&c, i)
 			if v := ls.nameTwice(&c, i); v.Blocks() {
-				add(key+".name", v)
+				var also []string // whichever of them is being typed
+				for j := range i {
+					if strings.EqualFold(*ls.name(&c, i), *ls.name(&c, j)) {
+						also = append(also, ls.keyOf(&c, j)+".name")
+					}
+				}
+				add(key+".name", v, also...)
 			}
 			ls.rules(&c, &s, i, key, add)
 		}

@@ -117,7 +117,7 @@ type Status struct {
 	Camera    Camera      `json:"camera"`             //
 	Triggers  []Trigger   `json:"triggers"`           //
 	Queue     Queue       `json:"queue"`              // of mails
-	Transfers Queue       `json:"transfers"`          // of events whose images go to other places
+	Transfers Queue       `json:"transfers"`          // of events whose images go to other places; delivered since the program was started
 	Clock     Clock       `json:"clock"`              //
 	Buffer    Buffer      `json:"buffer"`             //
 	Storage   Storage     `json:"storage"`            //

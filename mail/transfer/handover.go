@@ -282,6 +282,7 @@ func (q *Queue) eventFile(p *place, r record, ev event.Stored) (file, error) {
 		data, err = json.Marshal(published{string(ev.Source), ev})
 	} else {
 		data, err = json.MarshalIndent(ev, "", "  ")
+		data = append(data, '\n') // as in the store
 	}
 	f.size = int64(len(data))
 	f.open = func() (io.ReadSeekCloser, error) { return nopCloser{bytes.NewReader(data)}, nil }
