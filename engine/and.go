@@ -46,7 +46,7 @@ func (e *Engine) seconded(t *trigger, s signal) {
 	waiting := t.second.waiting
 	t.second.waiting = nil
 	for _, w := range waiting {
-		w.at = s.at
+		w.at, w.mono = s.at, s.mono
 		e.fireOrWait(w.unaccepted)
 	}
 }

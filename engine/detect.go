@@ -72,6 +72,7 @@ type signal struct {
 	role
 	started bool
 	at      time.Time
+	mono    time.Time // the same moment on the clock that is never set
 	level   float64
 }
 
@@ -115,7 +116,7 @@ func (d *detector) run(ctx context.Context) error {
 		if c := d.now.Load(); c != cfg || f.Stream != stream {
 			// What was going on ends with the old detector or the old stream.
 			for i, on := range active {
-				if on && !d.send(ctx, signal{role: cfg.roles[i], at: d.best.of(f.At)}) {
+				if on && !d.send(ctx, signal{role: cfg.roles[i], at: d.best.of(f.At), mono: time.Now()}) {
 					return nil
 				}
 			}
@@ -132,7 +133,7 @@ func (d *detector) run(ctx context.Context) error {
 		if !noJPEG {
 			d.unread.Store(nil)
 		}
-		at := d.best.of(f.At)
+		at, mono := d.best.of(f.At), time.Now()
 		results := det.Step(&plane, f.Seq, f.Mono)
 		peak, began := 0.0, false
 		for i, r := range results {
@@ -163,7 +164,7 @@ func (d *detector) run(ctx context.Context) error {
 		for i, r := range results {
 			if r.Started || r.Ended {
 				active[i] = r.Active
-				if !d.send(ctx, signal{role: cfg.roles[i], started: r.Started, at: at, level: r.Level}) {
+				if !d.send(ctx, signal{role: cfg.roles[i], started: r.Started, at: at, mono: mono, level: r.Level}) {
 					return nil
 				}
 			}

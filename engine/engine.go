@@ -121,8 +121,8 @@ func New(o Options) (*Engine, error) {
 	e.camera = newCameraFeed(o.OpenCamera, o.FindCamera)
 	e.loop.init()
 	e.best = newBestTime(o.Clock, e.openConditions())
-	e.inputs = newInputs(o.OpenInput, e.signals, e.best)
 	e.detector = &detector{pictures: o.Pictures, box: e.camera.box, ring: e.ring, signals: e.signals, images: e.images, best: e.best}
+	e.inputs = newInputs(o.OpenInput, e.signals, e.best, &e.detector.want)
 	o.Mail.onward(e.hub.publish)
 	if o.OpenTransfers != nil {
 		if e.toPlaces, err = o.OpenTransfers(s, e.handed); err != nil {

@@ -47,7 +47,11 @@ func (e *Engine) accept(u unaccepted) bool {
 // that makes it count, and starts what follows. With an error nothing has happened.
 func (e *Engine) fire(u unaccepted) (event.Firing, error) {
 	t, now := u.t, time.Now()
-	e.endHoldOffs(now) // the tick may be late
+	if u.mono.IsZero() {
+		u.mono = now
+	}
+	e.detector.want.Store(true) // of this moment, not of when the disk has answered
+	e.endHoldOffs(now)          // the tick may be late
 	f := event.Firing{Seq: e.journal.Next(), Trigger: t.cfg.Name, Source: u.source, At: u.at.In(e.zone), Level: u.level}
 	switch {
 	case u.unmet:
@@ -79,7 +83,7 @@ func (e *Engine) fire(u unaccepted) (event.Firing, error) {
 	case f.Disposition == event.Extended:
 		t.running.extend(now, f)
 	case f.EventID != "":
-		e.beginEvent(t, f, now)
+		e.beginEvent(t, f, u.mono, now)
 	}
 	if f.Disposition == event.Queued {
 		if !f.HeldOff {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"watchpost/engine/config"
@@ -29,6 +30,7 @@ type inputs struct {
 	open    func(InputConfig) (Input, error) // nil: there is no such hardware
 	signals chan<- signal
 	best    *bestTime
+	freeze  *atomic.Bool // the detector's: an image is wanted of the next frame
 
 	mu      sync.Mutex
 	want    map[role]InputConfig
@@ -41,8 +43,8 @@ type inputState struct {
 	problem string
 }
 
-func newInputs(open func(InputConfig) (Input, error), signals chan<- signal, best *bestTime) *inputs {
-	return &inputs{open: open, signals: signals, best: best, changed: make(chan struct{}, 1), state: map[role]inputState{}}
+func newInputs(open func(InputConfig) (Input, error), signals chan<- signal, best *bestTime, freeze *atomic.Bool) *inputs {
+	return &inputs{open: open, signals: signals, best: best, freeze: freeze, changed: make(chan struct{}, 1), state: map[role]inputState{}}
 }
 
 // wanted lists the inputs that a configuration names.
@@ -187,14 +189,17 @@ func (in *inputs) watch(ctx context.Context, r role, c InputConfig) {
 			in.set(r, inputState{since: time.Now()})
 			err = input.Run(ctx, func(x Reading) {
 				active = x.Active
-				send(signal{role: r, started: x.Active, at: in.best.of(x.At), level: x.Level})
+				if active { // before the loop comes to it, which may have to wait for the disk
+					in.freeze.Store(true)
+				}
+				send(signal{role: r, started: x.Active, at: in.best.of(x.At), mono: time.Now(), level: x.Level})
 				wait = reopenFirst
 			})
 		}
 		if active {
 			active = false
 			at, _ := in.best.now()
-			send(signal{role: r, at: at})
+			send(signal{role: r, at: at, mono: time.Now()})
 		}
 		if ctx.Err() != nil {
 			return

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"watchpost/engine/config"
@@ -22,27 +23,40 @@ type running struct {
 	stored  event.Stored
 	moving  bool      // its source is still active
 	end     time.Time // monotonic; when not moving, the event ends then
-	next    time.Time // of the next image that is kept
+	next    time.Time // monotonic, of the next image that is kept
+	at      time.Time // monotonic, of the last image; before there is one, an interval before the trigger
 	seen    uint64    // ring index up to which images were looked at
 	kept    int
-	missing int
-	reason  string
+	missing []missing
+	ordered bool // the keeper is to make its folder, and has made it before what comes now
 	dirty   bool // event.json is behind
 }
 
-func (e *Engine) beginEvent(t *trigger, f event.Firing, now time.Time) {
-	r := &running{cfg: t.cfg, end: now.Add(extent(t.cfg.Post, t.cfg.Interval)), dirty: true}
+// missing is so many images that are not there for one reason.
+type missing struct {
+	n      int
+	reason string
+}
+
+const cameraGaveNone = "the camera gave none then"
+
+// beginEvent begins the event of a firing whose monotonic moment was mono; it may
+// have waited.
+func (e *Engine) beginEvent(t *trigger, f event.Firing, mono, now time.Time) {
+	r := &running{cfg: t.cfg, end: now.Add(extent(t.cfg.Post, t.cfg.Interval)), at: mono.Add(-t.cfg.Interval), dirty: true}
 	r.stored = event.Stored{ID: f.EventID, Trigger: f.Trigger, Source: f.Source, Start: f.At, Firings: 1, Peak: f.Level,
 		Keep: t.cfg.Full == "keep"}
-	if t.cfg.Transfer != "none" {
-		r.stored.Transfer = t.cfg.Transfer
-	}
+	r.stored.Transfer = transferOf(t.cfg)
 	t.running = r
-	e.detector.want.Store(true)
-	pre := e.ring.Before(f.At, t.cfg.Interval, t.cfg.Pre.Images, t.cfg.Pre.Time)
+	pre := e.ring.Before(mono, t.cfg.Interval, t.cfg.Pre.Images, t.cfg.Pre.Time)
 	if t.cfg.Pre == (config.Extent{}) {
 		pre = nil
 	}
+	asked := t.cfg.Pre.Images
+	if asked == 0 {
+		asked = int(t.cfg.Pre.Time / t.cfg.Interval)
+	}
+	r.miss(asked-len(pre), "the image buffer does not reach back so far: the camera gave none then, or the buffer is too small")
 	r.seen = e.ring.Last()
 	e.beginTransfer(r.stored, f.Seq)
 	e.put(r)
@@ -53,7 +67,7 @@ func (e *Engine) beginEvent(t *trigger, f event.Firing, now time.Time) {
 	// The trigger's own image, and what came while its record was written.
 	after, _ := e.ring.After(0)
 	for _, im := range after {
-		if im.Index <= r.seen && !im.At.Before(f.At) {
+		if im.Index <= r.seen && !im.Taken.Before(mono) {
 			e.offer(r, im)
 		}
 	}
@@ -75,7 +89,10 @@ func (e *Engine) keepImages() {
 			continue
 		}
 		images, missed := e.ring.After(r.seen)
-		r.miss(missed, "they left the image buffer before they could be written: the disk is too slow")
+		if missed > 0 {
+			r.miss(missed, "they left the image buffer before they could be written: the disk is too slow")
+			r.at = images[0].Taken.Add(-r.cfg.Interval)
+		}
 		for _, im := range images {
 			r.seen = im.Index
 			e.offer(r, im)
@@ -85,12 +102,13 @@ func (e *Engine) keepImages() {
 
 // offer keeps an image where the trigger's interval asks for one.
 func (e *Engine) offer(r *running, im ring.Image) {
-	at := im.At.In(e.zone)
-	if at.Before(r.next) {
+	if im.Taken.Before(r.next) {
 		return
 	}
-	r.next = at.Add(r.cfg.Interval - r.cfg.Interval/10)
-	im.At = at
+	r.gap(im.Taken)
+	r.at = im.Taken
+	r.next = im.Taken.Add(r.cfg.Interval - r.cfg.Interval/10)
+	im.At = im.At.In(e.zone)
 	e.keep(r, im)
 }
 
@@ -99,8 +117,11 @@ func (e *Engine) keep(r *running, im ring.Image) {
 		r.miss(1, fmt.Sprintf("an event keeps at most %d images", eventImagesMax))
 		return
 	}
+	if !r.ordered {
+		e.put(r)
+	}
 	id := r.stored.ID
-	ok := e.keeping(func() {
+	ok := r.ordered && e.keeping(func() {
 		if err := e.store.AddImage(id, im.Image); err != nil {
 			e.keepFailed(err)
 		} else {
@@ -116,11 +137,21 @@ func (e *Engine) keep(r *running, im ring.Image) {
 }
 
 func (r *running) miss(n int, reason string) {
-	if n > 0 {
-		r.missing += n
-		r.reason = reason
-		r.dirty = true
+	if n <= 0 {
+		return
 	}
+	r.dirty = true
+	i := slices.IndexFunc(r.missing, func(m missing) bool { return m.reason == reason })
+	if i < 0 {
+		r.missing = append(r.missing, missing{reason: reason})
+		i = len(r.missing) - 1
+	}
+	r.missing[i].n += n
+}
+
+// gap notes the images that the interval asks for between the last one and a moment.
+func (r *running) gap(until time.Time) {
+	r.miss(int((until.Sub(r.at)+r.cfg.Interval/10)/r.cfg.Interval)-1, cameraGaveNone)
 }
 
 // keeping gives the keeper some work, false where too much waits already.
@@ -143,21 +174,23 @@ func (e *Engine) keepFailed(err error) {
 // state is what event.json is to say.
 func (r *running) state() event.Stored {
 	s := r.stored
-	if r.missing > 0 {
-		s.Missing = []string{fmt.Sprintf("%d images: %s", r.missing, r.reason)}
+	for _, m := range r.missing {
+		s.Missing = append(s.Missing, fmt.Sprintf("%d images: %s", m.n, m.reason))
 	}
 	return s
 }
 
-// put has event.json written, now or at the next tick.
+// put has event.json written, now or at a later tick: not before its transfer is
+// known, nor before an earlier event has its end.
 func (e *Engine) put(r *running) {
 	s := r.state()
-	r.dirty = !e.keeping(func() {
+	r.dirty = len(e.unwritten) > 0 || !e.keeping(func() {
 		if err := e.store.Put(s); err != nil {
 			e.keepFailed(err)
 		}
 		e.toPlaces.Changed(s.ID)
 	})
+	r.ordered = r.ordered || !r.dirty
 }
 
 func (e *Engine) endEvents(now time.Time) {
@@ -174,6 +207,10 @@ func (e *Engine) endEvents(now time.Time) {
 		}
 		if !r.moving && !now.Before(r.end) {
 			e.keepImages()
+			if r.stored.End.IsZero() {
+				r.gap(r.end)
+				r.at = r.end
+			}
 			r.stored.End = e.now()
 			r.dirty = true
 		}

@@ -347,12 +347,17 @@ func (e *Engine) recover() {
 	e.takeUpStates()
 }
 
-// missed stores an event of which nothing reached the disk before a crash.
+// neverWritten is what an event says of which nothing reached the disk.
+const neverWritten = "all images: the program was stopped or the power was cut before the first was written"
+
+// missed stores an event of which nothing reached the disk before a crash. For before Run.
 func (e *Engine) missed(f event.Firing) {
-	if err := e.store.Put(event.Stored{ID: f.EventID, Trigger: f.Trigger, Source: f.Source, Start: f.At, End: f.At, Firings: 1, Peak: f.Level,
-		Missing: []string{"all images: the program was stopped or the power was cut before the first was written"}}); err != nil {
-		e.keepFailed(err)
+	s := event.Stored{ID: f.EventID, Trigger: f.Trigger, Source: f.Source, Start: f.At, End: f.At, Firings: 1, Peak: f.Level, Missing: []string{neverWritten}}
+	if t := e.trigger(f.Trigger); t != nil {
+		s.Keep, s.Transfer = t.cfg.Full == "keep", transferOf(t.cfg)
 	}
+	e.beginTransfer(s, f.Seq)
+	e.put(&running{stored: s})
 }
 
 // testMail submits a test mail, past every hold-off, and answers on reply.

@@ -220,7 +220,7 @@ func toldMissing(told []string) (n int) {
 			n += k
 		case strings.HasPrefix(text, "the image of"):
 			n++
-		case strings.HasPrefix(text, "the rest: "), strings.HasPrefix(text, "what event.json said: "):
+		case strings.HasPrefix(text, "the rest: "), text == neverWritten, strings.HasPrefix(text, "what event.json said: "):
 			n += 1 << 20
 		}
 	}

@@ -559,11 +559,11 @@ func TestBufferTooShort(t *testing.T) {
 	far := trig("yard")
 	far.Pre = config.Extent{Time: 5 * time.Minute}
 	cfg := conf(far)
-	cfg.Camera.Buffer = 400 // bytes: fakePictures' files are small
+	cfg.Camera.Buffer = 4000 // bytes: fakePictures' files are small
 	inBox(t, cfg, func(t *testing.T, b *box) {
 		time.Sleep(time.Minute)
 		s, _ := b.Status(context.Background())
-		if s.Buffer.Images < 10 || s.Buffer.Bytes > 400 || s.Buffer.Fit < s.Buffer.Images || s.Buffer.Seconds < 1 || s.Buffer.Seconds > 60 {
+		if s.Buffer.Images < 10 || s.Buffer.Bytes > 4000 || s.Buffer.Fit < s.Buffer.Images || s.Buffer.Seconds < 1 || s.Buffer.Seconds > 60 {
 			t.Errorf("buffer %+v", s.Buffer)
 		}
 		if all := strings.Join(s.Problems, "\n"); !strings.Contains(all, "trigger yard wants images from 300 s") && !strings.Contains(all, "trigger yard wants images from 5 min") {

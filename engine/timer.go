@@ -21,7 +21,7 @@ func (e *Engine) endTimers() {
 		if was.IsZero() || !last.After(was) || e.private() || !schedule.Active(t.cfg.Active, last, e.holidays()...) {
 			continue
 		}
-		e.fireOrWait(unaccepted{t: t, source: event.Timer, at: last})
+		e.fireOrWait(unaccepted{t: t, source: event.Timer, at: last, mono: time.Now()})
 	}
 }
 

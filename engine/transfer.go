@@ -64,6 +64,14 @@ func (e *Engine) settleTransfers() {
 	}
 }
 
+// transferOf is the name of the transfer that a trigger's images go out by; empty: none.
+func transferOf(t config.Trigger) string {
+	if t.Transfer == "none" {
+		return ""
+	}
+	return t.Transfer
+}
+
 // beginTransfer has the images of an event handed over, if the trigger says so.
 // The keeper does it, before the event is in the store: so no event is there
 // whose transfer is not known.

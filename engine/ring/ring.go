@@ -28,8 +28,16 @@ type Ring struct {
 // Image is an image with its place in the sequence.
 type Image struct {
 	Index uint64 // counts from 1
+	// Taken is when it came, on the clock that is never set, unlike its At. The ring
+	// goes by it.
+	Taken time.Time
 	event.Image
 }
+
+// listCost is what an image's place in the list takes, with room to grow.
+const listCost = 128
+
+func cost(im event.Image) int { return cap(im.JPEG) + listCost }
 
 // New returns a ring of at most max bytes of images.
 func New(max int) *Ring { return &Ring{max: max} }
@@ -43,8 +51,8 @@ func (r *Ring) Add(im event.Image) {
 		return
 	}
 	r.next++
-	r.images = append(r.images, Image{Index: r.next, Image: im})
-	r.bytes += cap(im.JPEG)
+	r.images = append(r.images, Image{Index: r.next, Taken: time.Now(), Image: im})
+	r.bytes += cost(im)
 	r.bound()
 }
 
@@ -70,7 +78,7 @@ func (r *Ring) Pause(on bool) {
 func (r *Ring) bound() {
 	drop := 0
 	for r.bytes > r.max && drop < len(r.images)-1 {
-		r.bytes -= cap(r.images[drop].JPEG)
+		r.bytes -= cost(r.images[drop].Image)
 		drop++
 	}
 	if drop > 0 {
@@ -94,7 +102,7 @@ func (r *Ring) After(index uint64) (images []Image, missed int) {
 	return nil, 0
 }
 
-// Before returns the images taken before at that are at least every apart,
+// Before returns the images taken before the monotonic moment at that are at least every apart,
 // counted back from at; n limits their number and back their age, zero is no limit.
 // Oldest first.
 func (r *Ring) Before(at time.Time, every time.Duration, n int, back time.Duration) []Image {
@@ -104,14 +112,14 @@ func (r *Ring) Before(at time.Time, every time.Duration, n int, back time.Durati
 	next := at
 	for i := len(r.images) - 1; i >= 0; i-- {
 		im := r.images[i]
-		if !im.At.Before(at) || im.At.After(next) {
+		if !im.Taken.Before(at) || im.Taken.After(next) {
 			continue
 		}
-		if n > 0 && len(out) == n || back > 0 && at.Sub(im.At) > back {
+		if n > 0 && len(out) == n || back > 0 && at.Sub(im.Taken) > back {
 			break
 		}
 		out = append(out, im)
-		next = im.At.Add(-every + every/10) // a tenth of slack for a camera's jitter
+		next = im.Taken.Add(-every + every/10) // a tenth of slack for a camera's jitter
 	}
 	for i, j := 0, len(out)-1; i < j; i, j = i+1, j-1 {
 		out[i], out[j] = out[j], out[i]
