@@ -23,7 +23,7 @@ type andFiring struct {
 // joined fires a trigger whose own source began: at once where the other one has
 // said so within the time, else it waits for that.
 func (e *Engine) joined(u unaccepted) {
-	t, now := u.t, time.Now()
+	t, now := u.t, u.mono
 	within := t.cfg.And.Within
 	switch {
 	case t.second.active || !t.second.last.IsZero() && now.Sub(t.second.last) <= within:
@@ -39,14 +39,16 @@ func (e *Engine) joined(u unaccepted) {
 // seconded takes what the other source of a trigger said. The moment of the
 // trigger is the one at which both were met.
 func (e *Engine) seconded(t *trigger, s signal) {
-	t.second.active, t.second.last = s.started, time.Now()
+	t.second.active, t.second.last = s.started, s.mono
 	if !s.started {
 		return
 	}
 	waiting := t.second.waiting
 	t.second.waiting = nil
 	for _, w := range waiting {
-		w.at, w.mono = s.at, s.mono
+		if w.unmet = s.mono.After(w.until); !w.unmet {
+			w.at, w.mono = s.at, s.mono
+		}
 		e.fireOrWait(w.unaccepted)
 	}
 }

@@ -84,6 +84,8 @@ type Engine struct {
 	keeper      chan func()
 	keepErr     atomic.Pointer[string]
 	transferErr atomic.Pointer[string]
+	atKeeper    atomic.Int64 // bytes of images that the keeper has yet to write
+	unqueued    []event.Job  // transfers that the queue could not take; the keeper's
 	used        atomic.Pointer[event.Storage]
 	done        chan struct{}
 
@@ -136,6 +138,7 @@ func New(o Options) (*Engine, error) {
 		e.notice("journal damaged", fmt.Sprintf("%d lines of the journal could not be read and were passed over: the disk may be failing", n))
 	}
 	e.privacy = j.Privacy()
+	e.privacyLine = e.privacy.By == event.ByLine || e.privacy.Overruled // until the line is read
 	e.shut(e.private())
 	e.adopt(o.Loaded, o.Findings)
 	e.beginConditions()

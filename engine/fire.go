@@ -56,7 +56,7 @@ func (e *Engine) fire(u unaccepted) (event.Firing, error) {
 	switch {
 	case u.unmet:
 		f.Disposition, f.Reason = event.Silent, event.AndUnmet
-	case e.private():
+	case u.hidden:
 		f.Disposition, f.Reason = event.Silent, event.Privacy
 	case !schedule.Active(t.cfg.Active, f.At, e.holidays()...):
 		f.Disposition = event.Outside

@@ -36,6 +36,7 @@ type inputs struct {
 	want    map[role]InputConfig
 	changed chan struct{} // has room for one
 	state   map[role]inputState
+	powered map[string]time.Time // by line: of inputs that were closed in working order, the opening
 }
 
 type inputState struct {
@@ -44,7 +45,7 @@ type inputState struct {
 }
 
 func newInputs(open func(InputConfig) (Input, error), signals chan<- signal, best *bestTime, freeze *atomic.Bool) *inputs {
-	return &inputs{open: open, signals: signals, best: best, freeze: freeze, changed: make(chan struct{}, 1), state: map[role]inputState{}}
+	return &inputs{open: open, signals: signals, best: best, freeze: freeze, changed: make(chan struct{}, 1), state: map[role]inputState{}, powered: map[string]time.Time{}}
 }
 
 // wanted lists the inputs that a configuration names.
@@ -130,8 +131,12 @@ func (in *inputs) run(ctx context.Context) error {
 	end := func(r role) {
 		going[r].stop()
 		<-going[r].done
+		was := going[r]
 		delete(going, r)
 		in.mu.Lock()
+		if since := in.state[r].since; !since.IsZero() {
+			in.powered[string(was.Source)+was.Line] = since
+		}
 		delete(in.state, r)
 		in.mu.Unlock()
 	}
@@ -163,14 +168,16 @@ func (in *inputs) run(ctx context.Context) error {
 			going[r] = g
 			go func() {
 				defer close(g.done)
-				in.watch(one, r, w)
+				in.watch(one, ctx, r, w)
 			}()
 		}
 	}
 }
 
-// watch keeps one input going. What is active when it fails or ends is at rest then.
-func (in *inputs) watch(ctx context.Context, r role, c InputConfig) {
+// watch keeps one input going until ctx ends. What is active when it fails or ends
+// is at rest then, and that is told until all of them end; but what has privacy mode
+// on keeps it on while it cannot be read.
+func (in *inputs) watch(ctx, all context.Context, r role, c InputConfig) {
 	send := func(s signal) {
 		select { // at a stop too, where there is room
 		case in.signals <- s:
@@ -179,14 +186,14 @@ func (in *inputs) watch(ctx context.Context, r role, c InputConfig) {
 		}
 		select {
 		case in.signals <- s:
-		case <-ctx.Done():
+		case <-all.Done():
 		}
 	}
 	active := false
 	for wait := reopenFirst; ctx.Err() == nil; wait = min(2*wait, reopenLast) {
 		input, err := in.openOne(c)
 		if err == nil {
-			in.set(r, inputState{since: time.Now()})
+			in.set(r, inputState{since: in.since(c)})
 			err = input.Run(ctx, func(x Reading) {
 				active = x.Active
 				if active { // before the loop comes to it, which may have to wait for the disk
@@ -196,7 +203,7 @@ func (in *inputs) watch(ctx context.Context, r role, c InputConfig) {
 				wait = reopenFirst
 			})
 		}
-		if active {
+		if active && all.Err() == nil && (r != role{} || ctx.Err() != nil) {
 			active = false
 			at, _ := in.best.now()
 			send(signal{role: r, at: at, mono: time.Now()})
@@ -215,6 +222,20 @@ func (in *inputs) watch(ctx context.Context, r role, c InputConfig) {
 		}
 		retry.Stop()
 	}
+}
+
+// since is when an input that was just opened got its power: another name or
+// setting of its trigger does not take that away.
+func (in *inputs) since(c InputConfig) time.Time {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	key := string(c.Source) + c.Line
+	since, ok := in.powered[key]
+	delete(in.powered, key)
+	if !ok {
+		return time.Now()
+	}
+	return since
 }
 
 func (in *inputs) openOne(c InputConfig) (Input, error) {

@@ -27,6 +27,7 @@ type running struct {
 	at      time.Time // monotonic, of the last image; before there is one, an interval before the trigger
 	seen    uint64    // ring index up to which images were looked at
 	kept    int
+	post    int // of them since the source came to rest, or fired again
 	missing []missing
 	ordered bool // the keeper is to make its folder, and has made it before what comes now
 	dirty   bool // event.json is behind
@@ -76,7 +77,7 @@ func (e *Engine) beginEvent(t *trigger, f event.Firing, mono, now time.Time) {
 func (r *running) extend(now time.Time, f event.Firing) {
 	r.stored.Firings++
 	r.stored.Peak = max(r.stored.Peak, f.Level)
-	r.end = now.Add(extent(r.cfg.Post, r.cfg.Interval))
+	r.end, r.post = now.Add(extent(r.cfg.Post, r.cfg.Interval)), 0
 	r.stored.End = time.Time{} // where it was just about to end
 	r.dirty = true
 }
@@ -109,6 +110,7 @@ func (e *Engine) offer(r *running, im ring.Image) {
 	r.at = im.Taken
 	r.next = im.Taken.Add(r.cfg.Interval - r.cfg.Interval/10)
 	im.At = im.At.In(e.zone)
+	r.post++
 	e.keep(r, im)
 }
 
@@ -120,8 +122,10 @@ func (e *Engine) keep(r *running, im ring.Image) {
 	if !r.ordered {
 		e.put(r)
 	}
-	id := r.stored.ID
-	ok := r.ordered && e.keeping(func() {
+	id, size := r.stored.ID, int64(len(im.JPEG))
+	waiting := e.atKeeper.Add(size)
+	ok := r.ordered && (waiting == size || waiting <= e.current().Config.Camera.Buffer) && e.keeping(func() {
+		defer e.atKeeper.Add(-size)
 		if err := e.store.AddImage(id, im.Image); err != nil {
 			e.keepFailed(err)
 		} else {
@@ -130,6 +134,7 @@ func (e *Engine) keep(r *running, im ring.Image) {
 		}
 	})
 	if !ok {
+		e.atKeeper.Add(-size)
 		r.miss(1, "the disk is too slow")
 		return
 	}
@@ -140,9 +145,9 @@ func (r *running) miss(n int, reason string) {
 	if n <= 0 {
 		return
 	}
-	r.dirty = true
 	i := slices.IndexFunc(r.missing, func(m missing) bool { return m.reason == reason })
 	if i < 0 {
+		r.dirty = true // the number is told at the end, not for each image
 		r.missing = append(r.missing, missing{reason: reason})
 		i = len(r.missing) - 1
 	}
@@ -203,9 +208,9 @@ func (e *Engine) endEvents(now time.Time) {
 		}
 		r.stored.Peak = max(r.stored.Peak, det.level(t.cfg.Name))
 		if r.moving && cameraGone {
-			r.moving, r.end = false, now.Add(extent(r.cfg.Post, r.cfg.Interval))
+			r.rest(now)
 		}
-		if !r.moving && !now.Before(r.end) {
+		if !r.moving && r.over(now, cameraGone) {
 			e.keepImages()
 			if r.stored.End.IsZero() {
 				r.gap(r.end)
@@ -222,6 +227,21 @@ func (e *Engine) endEvents(now time.Time) {
 			t.running = nil
 		}
 	}
+}
+
+// rest begins the time after the trigger.
+func (r *running) rest(now time.Time) {
+	r.moving, r.post = false, 0
+	r.end = now.Add(extent(r.cfg.Post, r.cfg.Interval))
+}
+
+// over reports whether an event has all that was asked for. Images may come slower
+// than its interval: they are waited for as long again.
+func (r *running) over(now time.Time, cameraGone bool) bool {
+	if now.Before(r.end) {
+		return false
+	}
+	return r.post >= r.cfg.Post.Images || cameraGone || now.Sub(r.end) > extent(r.cfg.Post, r.cfg.Interval)
 }
 
 // closeEvent ends what is going on, when the program or the trigger ends.
@@ -255,6 +275,7 @@ func (e *Engine) measureStore(now time.Time) {
 		e.pruneAt = now.Add(pruneEvery)
 	}
 	e.keeping(func() {
+		e.addJobs()
 		u := e.store.Usage()
 		if u.Low || prune {
 			if err := e.store.Prune(); err != nil {

@@ -35,6 +35,7 @@ type loop struct {
 	fps            float64
 	fpsFrames      uint64
 	fpsAt          time.Time
+	timersAt       time.Time // monotonic, when the timers were looked at last
 	privacy        event.PrivacyMode
 	privacyUnsaved bool // the journal does not have it yet
 	privacyLine    bool // the input line of privacy mode is active
@@ -78,6 +79,7 @@ type unaccepted struct {
 	level  float64
 	unmet  bool // its AND was not met in time
 	blind  bool // its sensor was warming up
+	hidden bool // privacy mode was on
 }
 
 const unacceptedMax = 256
@@ -124,7 +126,13 @@ func (e *Engine) ticked(now time.Time) {
 	}
 	e.watchPrivacy()
 	e.endTimers()
+	for len(e.signals) > 0 { // the loop may have stood still: what came in time is first
+		e.signalled(<-e.signals)
+	}
 	for _, t := range e.triggers {
+		if t.second.active && t.cfg.And != nil && t.cfg.And.Source == event.Motion && e.cameraStatus().State != event.CameraOK {
+			t.second.active, t.second.last = false, now // its motion does not end by itself
+		}
 		e.endAnds(t, now, false)
 	}
 	e.endEvents(now)
@@ -160,13 +168,12 @@ func (e *Engine) signalled(s signal) {
 	}
 	t.active = s.started
 	if r := t.running; r != nil && !s.started {
-		r.moving = false
-		r.end = time.Now().Add(extent(r.cfg.Post, r.cfg.Interval))
+		r.rest(time.Now())
 	}
 	if !s.started {
 		return
 	}
-	u := unaccepted{t: t, source: t.cfg.Source, at: s.at, mono: s.mono, level: s.level, blind: e.warming(s.role, t.cfg.Source)}
+	u := unaccepted{t: t, source: t.cfg.Source, at: s.at, mono: s.mono, level: s.level, hidden: e.private(), blind: e.warming(s.role, t.cfg.Source)}
 	if t.cfg.And != nil && !u.blind && !e.private() {
 		e.joined(u)
 		return

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"watchpost/engine/config"
@@ -43,6 +44,13 @@ func (e *Engine) adopt(l config.Loaded, findings []config.Finding) {
 		triggers = append(triggers, t)
 	}
 	gone := e.triggers
+	for _, t := range gone { // its summary goes to its own destinations, while they are known
+		if !slices.ContainsFunc(triggers, func(n *trigger) bool { return n == t }) && slices.Contains(e.journal.Pending(), t.cfg.Name) {
+			if mail, g, err := e.journal.Gather(t.cfg.Name); err == nil {
+				e.await(&due{notice: e.tells(mail, g), at: time.Now()})
+			}
+		}
+	}
 	e.triggers = triggers
 	e.acceptWaiting()
 	for _, t := range triggers {
@@ -54,9 +62,11 @@ func (e *Engine) adopt(l config.Loaded, findings []config.Finding) {
 	}
 	for _, t := range gone {
 		if e.trigger(t.cfg.Name) != t {
+			e.endAnds(t, time.Now(), true)
 			e.closeEvent(t, "the trigger was removed during the event")
 		}
 	}
+	e.watchPrivacy()
 	e.inputs.use(c)
 	e.ring.Limit(int(c.Camera.Buffer))
 	if d := newDetection(c.Triggers); !d.same(e.detector.now.Load()) {

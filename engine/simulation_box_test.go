@@ -210,7 +210,7 @@ func (q *simTransfers) Add(j event.Job) error {
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if _, err := q.store.Get(j.Event); err == nil {
+	if _, err := q.store.Get(j.Event); err == nil && !q.failed[j.Event] { // else it is tried again
 		q.early = append(q.early, j.Event)
 	}
 	m := event.Mail{ID: j.ID, Kind: event.Transfer, Event: j.Event, Trigger: j.Trigger, At: j.At,

@@ -175,7 +175,7 @@ func (e *Engine) triggerStatus(t *trigger, now time.Time, a event.Account, det *
 		}
 	case t.cfg.Source == event.Motion && cam == event.CameraStarting:
 		ts.State = event.StateWarming
-	case t.cfg.Source == event.Motion && cam != event.CameraOK:
+	case (t.cfg.Source == event.Motion || t.cfg.And != nil && t.cfg.And.Source == event.Motion) && cam != event.CameraOK && cam != event.CameraStarting:
 		ts.State, ts.Why = event.Unavailable, map[event.CameraState]string{
 			event.CameraEnded:   "the recording has ended",
 			event.CameraBusy:    "the camera is used by another program",
@@ -273,11 +273,11 @@ func (e *Engine) problems(s event.Status) []string {
 	if !s.Clock.Set {
 		p = append(p, "clock: it is not set; set the date and time, or give the box a network clock")
 	}
-	if s.Queue.Problem != "" {
-		p = append(p, "mail: "+s.Queue.Problem)
-	}
-	if s.Queue.Held > 0 && s.Queue.Problem == "" {
-		p = append(p, fmt.Sprintf("mail: %d held after a refusal; see the queue, then retry or drop", s.Queue.Held))
+	switch q := s.Queue; {
+	case q.Held > 0:
+		p = append(p, strings.TrimSpace(fmt.Sprintf("mail: %s (%d held: see the queue, then retry or drop)", q.Problem, q.Held)))
+	case q.Problem != "":
+		p = append(p, "mail: "+q.Problem)
 	}
 	if s.Storage.Low {
 		p = append(p, fmt.Sprintf("storage: the disk of %s is almost full: new images are not kept, firings and mail are; free some space", s.Storage.Directory))
@@ -289,6 +289,9 @@ func (e *Engine) problems(s event.Status) []string {
 		p = append(p, *text)
 	}
 	p = append(p, e.transferProblems()...)
+	if why := e.inputs.status(role{}).problem; why != "" {
+		p = append(p, "privacy: its line cannot be read: "+why+": until it can be, privacy mode stays as it was")
+	}
 	if text := e.transferErr.Load(); text != nil {
 		p = append(p, *text)
 	}

@@ -10,7 +10,9 @@ import (
 // endTimers fires the timer triggers whose moment has come. A moment that passed
 // while the program did not run, or that the clock jumped over, does not come again.
 func (e *Engine) endTimers() {
-	now := e.now()
+	now, looked := e.now(), e.timersAt
+	e.timersAt = time.Now()
+	late := e.timersAt.Sub(looked) + time.Second // the loop may have stood still
 	for _, t := range e.triggers {
 		if t.cfg.Source != event.Timer || !t.cfg.Enabled {
 			continue
@@ -18,7 +20,7 @@ func (e *Engine) endTimers() {
 		last := lastMultiple(now, t.cfg.Every)
 		was := t.ticked
 		t.ticked = last
-		if was.IsZero() || !last.After(was) || e.private() || !schedule.Active(t.cfg.Active, last, e.holidays()...) {
+		if was.IsZero() || !last.After(was) || now.Sub(last) > late || e.private() || !schedule.Active(t.cfg.Active, last, e.holidays()...) {
 			continue
 		}
 		e.fireOrWait(unaccepted{t: t, source: event.Timer, at: last, mono: time.Now()})

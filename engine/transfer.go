@@ -80,16 +80,33 @@ func (e *Engine) beginTransfer(s event.Stored, seq uint64) {
 		return
 	}
 	job := event.Job{ID: event.TransferID(seq), Event: s.ID, Trigger: s.Trigger, Transfer: s.Transfer, At: s.Start}
-	add := func() {
-		if err := e.toPlaces.Add(job); err != nil {
-			text := "the transfer of event " + job.Event + " cannot be queued: " + err.Error() + ": its images stay in the event store; free some space or check the disk"
-			e.transferErr.Store(&text)
-			e.Log.Warn("transfer", "problem", text)
-			return
-		}
-		e.transferErr.Store(nil)
-	}
+	add := func() { e.addJob(job) }
 	if !e.keeping(add) {
 		e.unwritten = append(e.unwritten, add)
+	}
+}
+
+// addJob queues a transfer, or keeps it for addJobs; it is the keeper's.
+func (e *Engine) addJob(job event.Job) {
+	if err := e.toPlaces.Add(job); err != nil {
+		if len(e.unqueued) < unacceptedMax {
+			e.unqueued = append(e.unqueued, job)
+		}
+		text := "the transfer of event " + job.Event + " cannot be queued: " + err.Error() + ": its images stay in the event store; free some space or check the disk"
+		e.transferErr.Store(&text)
+		e.Log.Warn("transfer", "problem", text)
+		return
+	}
+	if len(e.unqueued) == 0 {
+		e.transferErr.Store(nil)
+	}
+}
+
+// addJobs tries again what could not be queued.
+func (e *Engine) addJobs() {
+	waiting := e.unqueued
+	e.unqueued = nil
+	for _, job := range waiting {
+		e.addJob(job)
 	}
 }

@@ -53,11 +53,15 @@ func read(dir, id string) (event.Stored, error) {
 	var e event.Stored
 	_, _, ok := parseID(id)
 	folder := filepath.Join(dir, id)
-	if st, err := os.Lstat(folder); !ok || err != nil || !st.IsDir() {
+	st, err := os.Lstat(folder)
+	if ok && err != nil && !errors.Is(err, os.ErrNotExist) {
+		return e, cause(err)
+	}
+	if !ok || err != nil || !st.IsDir() {
 		return e, fmt.Errorf("event %q: %w", id, event.ErrNotFound)
 	}
 	path := filepath.Join(folder, metaName)
-	st, err := os.Lstat(path)
+	st, err = os.Lstat(path)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
 		return e, errors.New("it is missing")
@@ -157,6 +161,9 @@ func (s *Store) Get(id string) (event.Stored, error) {
 		return event.Stored{}, fmt.Errorf("event %q: %w", id, event.ErrNotFound)
 	}
 	e, err := Read(s.dir, id)
+	if _, away := s.reachable(); errors.Is(err, event.ErrNotFound) && away != nil { // the disk is, not the event
+		return e, away
+	}
 	if e.Trigger == "" { // event.json was damaged since
 		e.Trigger = trigger
 	}

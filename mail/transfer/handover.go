@@ -158,7 +158,7 @@ func (q *Queue) handOver(ctx context.Context, p *place, s session, id string) (f
 		return nil, false
 	}
 	where := path.Join(file.dir, file.name)
-	if replacing && q.newerAt(p, where, file.at) {
+	if replacing && q.newerAt(p, where, order{r.Mail.Event, next.n}) {
 		q.outcome(id, func(r *record) bool {
 			r.Done, r.Passed = next.n, r.Passed+passed+1
 			r.Mail.Subject = r.progress(len(names))
@@ -171,7 +171,7 @@ func (q *Queue) handOver(ctx context.Context, p *place, s session, id string) (f
 		r.Mail.Bytes += file.size
 		r.Mail.Subject = r.progress(len(names))
 		if replacing {
-			r.Last = &placed{where, file.at}
+			r.Last = &placed{where, next.n}
 		}
 	})
 }
@@ -225,11 +225,11 @@ func (p *place) replaces() bool {
 	return p.config.Method != "post" && !strings.Contains(all, "{stamp}") && !strings.Contains(all, "{n}") && p.config.File != ""
 }
 
-// newerAt reports whether a newer image than one of at is there already.
-func (q *Queue) newerAt(p *place, where string, at time.Time) bool {
+// newerAt reports whether a newer image than at is there already.
+func (q *Queue) newerAt(p *place, where string, at order) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.newest[p.config.Name+"\n"+where].After(at)
+	return q.newest[p.config.Name+"\n"+where].compare(at) > 0
 }
 
 // values fill a place's patterns.

@@ -75,7 +75,7 @@ type Queue struct {
 	byEvent  map[string][]string // IDs in jobs
 	open     int                 // jobs that are not settled
 	settled  []event.Mail        // in delivered/, oldest first
-	newest   map[string]time.Time
+	newest   map[string]order
 	problems []string
 	setup    setup
 	places   map[string]*place // nil: not configured yet
@@ -112,7 +112,7 @@ func Open(dir string, o Options) (*Queue, error) {
 	q := &Queue{
 		folder: folder{dir}, options: o, times: defaultTimes, uptime: uptime.Boot(),
 		make: map[string]targetOf{"ftp": newFTP, "sftp": newSFTP, "http": newHTTP, "mqtt": newMQTT},
-		jobs: map[string]*entry{}, byEvent: map[string][]string{}, newest: map[string]time.Time{},
+		jobs: map[string]*entry{}, byEvent: map[string][]string{}, newest: map[string]order{},
 		changed: map[string]bool{}, wake: make(chan struct{}, 1),
 	}
 	queued, settled, problems, err := q.folder.load()
@@ -186,11 +186,11 @@ func (q *Queue) note(r record) {
 	const most = 1000
 	key := r.to().Address + "\n" + r.Last.Where
 	if _, known := q.newest[key]; !known && len(q.newest) >= most { // a topic or name for each day, it seems
-		oldest := slices.MinFunc(slices.Collect(maps.Keys(q.newest)), func(a, b string) int { return q.newest[a].Compare(q.newest[b]) })
+		oldest := slices.MinFunc(slices.Collect(maps.Keys(q.newest)), func(a, b string) int { return q.newest[a].compare(q.newest[b]) })
 		delete(q.newest, oldest)
 	}
-	if r.Last.At.After(q.newest[key]) {
-		q.newest[key] = r.Last.At
+	if at := (order{r.Mail.Event, r.Last.N}); at.compare(q.newest[key]) > 0 {
+		q.newest[key] = at
 	}
 }
 
@@ -234,6 +234,7 @@ func (q *Queue) Add(j event.Job) error {
 	q.mu.Lock()
 	e := &entry{record: r}
 	q.put(e)
+	q.changed[j.Event] = true // the event may be there already
 	m := q.shown(e)
 	q.mu.Unlock()
 	q.announce(m)

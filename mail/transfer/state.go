@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"watchpost/engine/durable"
 	"watchpost/engine/event"
@@ -46,8 +46,18 @@ type record struct {
 
 // placed is an image at a place where it is replaced by the next.
 type placed struct {
-	Where string    `json:"where"`
-	At    time.Time `json:"at"`
+	Where string `json:"where"`
+	N     int    `json:"n"` // of the image in the record's event
+}
+
+// order is an image's place among all: events' numbers grow, a clock may be set back.
+type order struct {
+	event string
+	n     int
+}
+
+func (o order) compare(other order) int {
+	return cmp.Or(strings.IndexByte(o.event, '-')-strings.IndexByte(other.event, '-'), strings.Compare(o.event, other.event), o.n-other.n)
 }
 
 // to is the one recipient.
