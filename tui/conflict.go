@@ -39,7 +39,8 @@ func (a *app) rebase(s config.Settings) {
 		p.undo = append(p.undo, undoStep{key: k, held: heldIn(now, k)})
 		names = append(names, label(k))
 	}
-	names = append(names, a.rebaseItems(before, now, was)...)
+	items, gone := a.rebaseItems(before, now, was)
+	names = append(names, items...)
 	changed := p.changed
 	p.reload(a)
 	a.triggersPage().reload(a)
@@ -49,8 +50,13 @@ func (a *app) rebase(s config.Settings) {
 	switch {
 	case len(names) > 0:
 		a.say = "Changed elsewhere as well: " + strings.Join(names, ", ") + ". Yours stand here, unsaved; ^u in a field takes the other value, w saves yours."
-	case !p.saving: // else it is what is being saved
+	case p.saving: // it is what is being saved
+	case len(gone) > 0:
+		a.say = strings.Join(gone, ", ") + " is gone: it was deleted or renamed elsewhere, and your unsaved changes to it with it."
+	case a.unsaved() > 0:
 		a.say = news + " Your changes are kept; w saves them."
+	default:
+		a.say = news
 	}
 }
 

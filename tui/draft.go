@@ -178,13 +178,16 @@ func (a *app) takeBack() tea.Cmd {
 
 // rebaseItems is what rebase does for triggers and transfers: fields changed on
 // both sides are in conflict, what was typed for one that is gone goes with it.
-// It returns the names of the fields in conflict.
-func (a *app) rebaseItems(before, now *config.Draft, was config.Config) (names []string) {
+// It returns the names of the fields in conflict, and those of what is gone.
+func (a *app) rebaseItems(before, now *config.Draft, was config.Config) (names, gone []string) {
 	p := a.mailPage()
 	for _, list := range []string{triggersKey, transfersKey} {
 		for _, ch := range a.draft.Changes() {
 			if strings.HasPrefix(ch.Key, list+".") && a.item(list, itemOf(ch.Key)) < 0 {
 				a.forget(list, itemOf(ch.Key))
+				if name := clean(itemOf(ch.Key)); !slices.Contains(gone, name) {
+					gone = append(gone, name)
+				}
 			}
 		}
 	}
@@ -205,7 +208,7 @@ func (a *app) rebaseItems(before, now *config.Draft, was config.Config) (names [
 		p.undo = append(p.undo, undoStep{key: k, held: heldIn(now, k)})
 		names = append(names, itemOf(k)+" "+label(k))
 	}
-	return names
+	return names, gone
 }
 
 // itemsChanged tells which triggers and transfers another one changed; empty: none.

@@ -46,7 +46,10 @@ func finding(f config.Finding, begun bool) string {
 	if text == "" {
 		text = f.Short
 	}
-	s := label(f.Key) + ": " + clean(text)
+	s := clean(text)
+	if f.Key != "" {
+		s = label(f.Key) + ": " + s
+	}
 	if f.Level == config.Incomplete && begun {
 		s = label(f.Key) + " is incomplete. " + clean(text)
 	}
@@ -240,7 +243,11 @@ func (p *mailPage) applied(a *app, m appliedMsg) tea.Cmd {
 		old := before.Verdict(f.Key)
 		same := f.Level == old.Level && f.Text == old.Text && before.Raw(f.Key) == a.draft.Raw(f.Key)
 		if f.Level == config.Warning && !same { // it stood there before
-			a.say += " Note: " + finding(f, true)
+			a.say += " Note: "
+			if item := itemOf(f.Key); strings.HasPrefix(f.Key, triggersKey+".") || strings.HasPrefix(f.Key, transfersKey+".") {
+				a.say += clean(item) + ": "
+			}
+			a.say += finding(f, true)
 			break
 		}
 	}

@@ -222,7 +222,7 @@ func TestDeletedElsewhere(t *testing.T) {
 	if s.unsaved() != 0 || s.triggersPage().edit != nil {
 		t.Errorf("%v, %v", s.draft.Changes(), s.triggersPage().edit)
 	}
-	s.sees("> yard")
+	s.sees("> yard", "door is gone: it was deleted or renamed elsewhere, and your unsaved changes to it with it.")
 }
 
 func TestListOfTriggers(t *testing.T) {
