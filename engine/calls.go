@@ -128,7 +128,11 @@ func (e *Engine) RemoveEvents(ctx context.Context, f event.Filter) (n int, err e
 	done := make(chan struct{})
 	work := func() {
 		defer close(done)
-		n, err = e.store.Remove(e.store.IDs(f))
+		ids := e.store.IDs(f)
+		n, err = e.store.Remove(ids)
+		for _, id := range ids { // what waits to be transferred of them is told so
+			e.toPlaces.Changed(id)
+		}
 	}
 	if derr := e.do(ctx, func() {
 		if !e.keeping(work) {

@@ -39,9 +39,25 @@ func (p *place) equal(other *place) bool {
 	return reflect.DeepEqual(p.config, other.config) && p.secret == other.secret && reflect.DeepEqual(p.mail, other.mail)
 }
 
+// renamed is the name under which alone the same place is among places; empty: none.
+func (p *place) renamed(places map[string]*place) (name string) {
+	for _, other := range places {
+		same := *other
+		if same.config.Name = p.config.Name; !p.equal(&same) {
+			continue
+		}
+		if name != "" {
+			return ""
+		}
+		name = other.config.Name
+	}
+	return name
+}
+
 // Configure puts a configuration in force; zone is that of every stamp. What waits
-// for a place whose settings have changed is tried at once. What is for a place
-// that is gone is held, until there is one of its name.
+// for a place whose settings have changed is tried at once, and follows one that
+// has only got another name. What is for a place that is gone is held, until there
+// is one of its name.
 func (q *Queue) Configure(c config.Config, s config.Secrets, zone *time.Location) {
 	if zone == nil {
 		zone = time.Local
@@ -66,6 +82,11 @@ func (q *Queue) Configure(c config.Config, s config.Secrets, zone *time.Location
 	for name, p := range places {
 		if was := q.places[name]; was != nil && was.equal(p) {
 			places[name] = was
+		}
+	}
+	for name, was := range q.places {
+		if to := was.renamed(places); places[name] == nil && to != "" && q.places[to] == nil {
+			q.renames[name] = to
 		}
 	}
 	q.places = places
@@ -99,13 +120,19 @@ func (q *Queue) Run(ctx context.Context) error {
 	}()
 	for ctx.Err() == nil {
 		q.mu.Lock()
-		places, changed := q.places, q.changed
-		q.changed = map[string]bool{}
+		places, changed, renames := q.places, q.changed, q.renames
+		q.changed, q.renames = map[string]bool{}, map[string]string{}
 		q.mu.Unlock()
 		for name, w := range running {
 			if places[name] != w.place {
 				stop(name)
 			}
+		}
+		for from, to := range renames {
+			q.each(func(e *entry) bool { return e.to().Address == from && !e.Mail.Settled() }, func(*entry) {}, func(r *record) bool {
+				r.to().Address = to
+				return true
+			})
 		}
 		if places != nil {
 			q.folder.tidyPlaces(places)

@@ -79,6 +79,7 @@ type Queue struct {
 	problems []string
 	setup    setup
 	places   map[string]*place // nil: not configured yet
+	renames  map[string]string // places that have another name now; Run has their jobs follow
 	changed  map[string]bool   // events with new images, to be looked at by Run
 	wake     chan struct{}     // has room for one: Run looks again
 }
@@ -113,7 +114,7 @@ func Open(dir string, o Options) (*Queue, error) {
 		folder: folder{dir}, options: o, times: defaultTimes, uptime: uptime.Boot(),
 		make: map[string]targetOf{"ftp": newFTP, "sftp": newSFTP, "http": newHTTP, "mqtt": newMQTT},
 		jobs: map[string]*entry{}, byEvent: map[string][]string{}, newest: map[string]order{},
-		changed: map[string]bool{}, wake: make(chan struct{}, 1),
+		changed: map[string]bool{}, renames: map[string]string{}, wake: make(chan struct{}, 1),
 	}
 	queued, settled, problems, err := q.folder.load()
 	if err != nil {

@@ -255,6 +255,28 @@ func TestWaitIsUptime(t *testing.T) {
 	}
 }
 
+// What waits for a place follows it when it gets another name; another place in
+// its stead is none of it.
+func TestPlaceRenamed(t *testing.T) {
+	nas := &shelf{}
+	nas.fails(lineDown)
+	b := opened(t, t.TempDir(), newAlbum(), map[string]*shelf{"nas": nas, "attic": nas}).run()
+	b.Configure(places("nas"), config.Secrets{Transfers: map[string]string{"nas": "secret"}}, time.UTC)
+	id := b.event(1, "nas", 2)
+	b.untilState(id, "deferred")
+	other := places("attic")
+	other.Transfers[0].File = "{n}.jpg"
+	b.Configure(other, config.Secrets{Transfers: map[string]string{"attic": "secret"}}, time.UTC)
+	b.untilState(id, "held")
+	b.Configure(places("nas"), config.Secrets{Transfers: map[string]string{"nas": "secret"}}, time.UTC)
+	b.untilState(id, "deferred")
+	nas.fails(nil)
+	b.Configure(places("attic"), config.Secrets{Transfers: map[string]string{"attic": "secret"}}, time.UTC)
+	if m := b.untilState(id, "delivered"); m.Recipients[0].Address != "attic" {
+		t.Errorf("%+v", m)
+	}
+}
+
 // A place that is removed holds its jobs with the reason; one of the same name
 // takes them up, the same settings or others, also over a restart.
 func TestPlaceRemoved(t *testing.T) {
