@@ -238,7 +238,7 @@ func (p *activeTime) help(a *app) string {
 	case len(spans) == 0:
 		return "Always active. a adds a span: from then on only its times are."
 	case p.col == holidayCol && len(a.settings.Config.Site.Holidays) == 0:
-		return "No holidays are set: watchpost set site.holidays [12-25, 2027-04-02]. A span that names days covers a holiday only where this is on."
+		return "No holidays are set: watchpost set site.holidays '[12-25, 2027-04-02]'. A span that names days covers a holiday only where this is on."
 	case p.col == holidayCol:
 		return "A holiday is no weekday: a span that names days covers it only where this is on."
 	case p.col < holidayCol:

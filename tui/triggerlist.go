@@ -165,6 +165,7 @@ func (p *triggersPage) add(a *app, list string) {
 	}
 	q := &question{text: "Add a trigger of which source? It is in force at once, and edited then."}
 	if list == triggersKey {
+		q.text += " e, b, s: inputs are not read yet."
 		for _, s := range sources {
 			q.options = append(q.options, option{s.key, s.label, saved(string(s.source), "Tab enters its fields; w saves what is changed.")})
 		}
@@ -252,9 +253,9 @@ func (p *triggersPage) askDelete(a *app, m keptMsg) {
 	case m.err != nil:
 		text += " How many images are kept of it is not known (" + strings.TrimSuffix(because(m.err), ".") + "); they stay."
 	case m.kept.Events > 0:
-		text += " Of it " + keptText(m.kept) + " are kept; you are asked for them apart."
+		text += " The store keeps " + keptText(m.kept) + " of it; whether those go too is asked next."
 	default:
-		text += " No image is kept of it."
+		text += " The store has no images of it."
 	}
 	a.qu = yesNo(text, "delete", "no", func() tea.Cmd {
 		c := a.settings.Config

@@ -312,7 +312,7 @@ func TestDeletingAsksForTheImagesApart(t *testing.T) {
 		s := open(t, f, 80, 24)
 		s.press("3")
 		s.run("x")
-		s.sees("Delete yard? Of it 12 events with 240 images (34.5 MB) are kept; you are asked for them apart.")
+		s.sees("Delete yard? The store keeps 12 events with 240 images (34.5 MB) of it; whether those go too is asked next.")
 		for i, k := range c.keys {
 			s.run(k)
 			if i == 0 && c.deleted {

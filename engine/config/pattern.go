@@ -157,7 +157,7 @@ func patternPart(part string, last bool) Verdict {
 	return fine("")
 }
 
-const knownPlaceholders = "{site} {trigger} {event} {date} {year} {month} {day} {hour} {stamp} {n}."
+const knownPlaceholders = "{site} {trigger} {event} {date} {year} {month} {day} {hour} {stamp} {n} only."
 
 func begunPlaceholder(name string) bool {
 	for _, p := range placeholders {
