@@ -29,7 +29,10 @@ func (o *Outbox) render(n event.Notice, head letterhead, date time.Time) (render
 		Mail: event.Mail{ID: n.ID, Kind: n.Kind, Event: n.Event, MessageID: l.messageID,
 			At: n.At, Queued: date, Firings: n.Seqs, FiringCount: n.Count(), Trigger: triggerNames(n)},
 	}
-	if n.Count() == 0 {
+	switch {
+	case n.Kind == event.Images:
+		r.Mail.Trigger = n.Title
+	case n.Count() == 0:
 		r.Mail.Trigger = ""
 	}
 	if n.Kind == event.Images {

@@ -240,7 +240,7 @@ func (c calls) queue() tea.Cmd {
 
 func (c calls) retry(id string) tea.Cmd {
 	return c.within(callTime, func(ctx context.Context) tea.Msg {
-		return queueDoneMsg{"The mail is tried again now.", c.b.Retry(ctx, id)}
+		return queueDoneMsg{"It is tried again now.", c.b.Retry(ctx, id)}
 	})
 }
 

@@ -284,7 +284,7 @@ func TestQueue(t *testing.T) {
 	c.typed("\x1b[B")
 	c.sees("> 20:41:07", "550 5.1.1")
 	c.typed("r")
-	c.sees("The mail is tried again now")
+	c.sees("It is tried again now")
 	c.asked("retry 20261123-yard-2")
 	c.typed("x")
 	c.sees("Drop this mail for 1 recipient?")

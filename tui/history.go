@@ -160,6 +160,8 @@ func mailName(m event.Mail) string {
 		return string(m.Kind) + " of " + firings(m.FiringCount)
 	case event.State:
 		return stateTitle(m)
+	case event.Transfer:
+		return "transfer to " + transferTo(m)
 	}
 	return string(m.Kind) + " mail"
 }

@@ -27,6 +27,9 @@ func account(c event.Account, w int) []string {
 		n    uint64
 	}{{"mailed", c.Mailed}, {"summarised", c.Summarised}, {"queued", c.Queued}, {"held", c.Held}, {"dropped", c.Dropped},
 		{"outside", c.Outside}, {"extended", c.Extended}, {"silent", c.Silent}} {
+		if x.n == 0 && i > 0 { // it adds up without
+			continue
+		}
 		term := fmt.Sprintf(" %s %d", x.what, x.n)
 		if i > 0 {
 			term = " +" + term

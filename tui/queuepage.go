@@ -134,7 +134,18 @@ func (p *queuePage) key(a *app, k tea.KeyPressMsg) (tea.Cmd, bool) {
 	return nil, true
 }
 
+// transferTo is the place that a transfer goes to.
+func transferTo(m event.Mail) string {
+	if len(m.Recipients) == 0 {
+		return "nowhere"
+	}
+	return clean(m.Recipients[0].Address)
+}
+
 func dropText(m event.Mail) string {
+	if m.Kind == event.Transfer {
+		return fmt.Sprintf("Drop the transfer to %s? Its images stay in the event store.", transferTo(m))
+	}
 	what := "this mail"
 	if m.FiringCount > 1 {
 		what = "the " + mailName(m)
@@ -203,8 +214,10 @@ func (a *app) mailColumns(m event.Mail) (state, who, subject string) {
 		subject = "of " + firings(m.FiringCount)
 	case event.State:
 		subject = stateTitle(m)
-	case event.Alarm:
+	case event.Alarm, event.Images:
 		who = clean(m.Trigger)
+	case event.Transfer:
+		who, subject = clean(m.Trigger), "to "+transferTo(m)+": "+clean(m.Subject)
 	}
 	return state, who, subject
 }
