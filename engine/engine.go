@@ -84,8 +84,9 @@ type Engine struct {
 	keeper      chan func()
 	keepErr     atomic.Pointer[string]
 	transferErr atomic.Pointer[string]
-	atKeeper    atomic.Int64 // bytes of images that the keeper has yet to write
-	unqueued    []event.Job  // transfers that the queue could not take; the keeper's
+	atKeeper    atomic.Int64   // bytes of images that the keeper has yet to write
+	unput       []event.Stored // ends of events that could not be written; the keeper's
+	unqueued    []event.Job    // transfers that the queue could not take; the keeper's
 	used        atomic.Pointer[event.Storage]
 	done        chan struct{}
 
@@ -174,6 +175,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	for _, work := range e.unwritten {
 		e.keeper <- work
 	}
+	e.keeper <- e.writeAgain
 	close(e.keeper)
 	<-keeperDone
 	e.stopConditions()

@@ -3,11 +3,16 @@ package engine
 import (
 	"context"
 	"errors"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"watchpost/engine/config"
+	"watchpost/engine/durable"
 	"watchpost/engine/event"
 )
 
@@ -138,4 +143,32 @@ func (b *box) fireInLoop(name string) {
 	if _, err := b.Engine.fire(unaccepted{t: b.trigger(name), source: event.Manual, at: b.now()}); err != nil {
 		b.t.Error(err)
 	}
+}
+
+// An event of which the disk took nothing while it went on is stored once the disk is
+// well, and says so.
+func TestEventOfAFailingDiskIsStoredLater(t *testing.T) {
+	quick := trig("yard")
+	quick.Post = config.Extent{Time: time.Second}
+	inBox(t, conf(quick), func(t *testing.T, b *box) {
+		time.Sleep(2 * time.Second)
+		events := filepath.Join(b.dir, "events")
+		undo := durable.Observe(durable.Observer{Before: func(c durable.Call) error {
+			if strings.HasPrefix(c.Path, events) {
+				return syscall.EIO
+			}
+			return nil
+		}})
+		f := b.fire("yard")
+		time.Sleep(20 * time.Second)
+		if list, _ := b.Events(context.Background(), event.Filter{}); len(list) != 0 {
+			t.Errorf("while the disk fails: %+v", list)
+		}
+		undo()
+		time.Sleep(5 * time.Second)
+		list, err := b.Events(context.Background(), event.Filter{})
+		if err != nil || len(list) != 1 || list[0].ID != f.EventID || list[0].End.IsZero() || !slices.Contains(list[0].Missing, diskFailed) {
+			t.Errorf("%+v, %v", list, err)
+		}
+	})
 }

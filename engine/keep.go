@@ -189,13 +189,37 @@ func (r *running) state() event.Stored {
 // known, nor before an earlier event has its end.
 func (e *Engine) put(r *running) {
 	s := r.state()
-	r.dirty = len(e.unwritten) > 0 || !e.keeping(func() {
-		if err := e.store.Put(s); err != nil {
-			e.keepFailed(err)
-		}
-		e.toPlaces.Changed(s.ID)
-	})
+	r.dirty = len(e.unwritten) > 0 || !e.keeping(func() { e.write(s) })
 	r.ordered = r.ordered || !r.dirty
+}
+
+const diskFailed = "what is not here: the disk could not be written during the event"
+
+// write writes what is known of an event; an end that cannot be written is kept
+// for writeAgain. It is the keeper's.
+func (e *Engine) write(s event.Stored) {
+	defer e.toPlaces.Changed(s.ID)
+	err := e.store.Put(s)
+	if err == nil {
+		return
+	}
+	e.keepFailed(err)
+	if now, gerr := e.store.Get(s.ID); s.End.IsZero() || gerr == nil && !now.End.IsZero() || len(e.unput) == unacceptedMax {
+		return // it goes on, or it was written and only room could not be made
+	}
+	if !slices.Contains(s.Missing, diskFailed) {
+		s.Missing = append(slices.Clip(s.Missing), diskFailed)
+	}
+	e.unput = append(e.unput, s)
+}
+
+// writeAgain writes the ends of events that could not be written; it is the keeper's.
+func (e *Engine) writeAgain() {
+	waiting := e.unput
+	e.unput = nil
+	for _, s := range waiting {
+		e.write(s)
+	}
 }
 
 func (e *Engine) endEvents(now time.Time) {
@@ -255,12 +279,7 @@ func (e *Engine) closeEvent(t *trigger, why string) {
 		s.End = e.now()
 		s.Missing = append(s.Missing, "the rest: "+why)
 	}
-	e.unwritten = append(e.unwritten, func() {
-		if err := e.store.Put(s); err != nil {
-			e.keepFailed(err)
-		}
-		e.toPlaces.Changed(s.ID)
-	})
+	e.unwritten = append(e.unwritten, func() { e.write(s) })
 	t.running = nil
 }
 
@@ -276,6 +295,7 @@ func (e *Engine) measureStore(now time.Time) {
 	}
 	e.keeping(func() {
 		e.addJobs()
+		e.writeAgain()
 		u := e.store.Usage()
 		if u.Low || prune {
 			if err := e.store.Prune(); err != nil {
