@@ -70,12 +70,17 @@ func (s *Server) Run(ctx context.Context) error {
 	srv.ReadTimeout, srv.WriteTimeout = time.Minute, time.Minute
 	srv.EnableSMTPUTF8 = true
 	srv.ErrorLog = silent{}
+	closed := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
+		defer close(closed)
 		srv.Close()
 		l.Close()
 	})
-	defer stop()
-	if err := srv.Serve(l); err != nil && ctx.Err() == nil {
+	err := srv.Serve(l)
+	if !stop() {
+		<-closed // the connections, after the listener
+	}
+	if err != nil && ctx.Err() == nil {
 		return fmt.Errorf("demo mail server: %w", err)
 	}
 	return nil
