@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"watchpost/engine/event"
+	"watchpost/engine/need"
 	"watchpost/engine/store"
 )
 
@@ -22,7 +23,7 @@ import (
 func TestFullDiskWithOldEvents(t *testing.T) {
 	dir := t.TempDir()
 	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=100m"); err != nil {
-		t.Skip(err)
+		need.Skip(t, "no tmpfs can be mounted: "+err.Error())
 	}
 	t.Cleanup(func() { unix.Unmount(dir, unix.MNT_DETACH) })
 	s, err := store.Open(filepath.Join(dir, "events"))

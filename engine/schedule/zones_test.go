@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"watchpost/engine/config"
+	"watchpost/engine/need"
 )
 
 // zoneDatabase returns the zones of the database that Go comes with, each rule once.
@@ -20,7 +21,7 @@ func zoneDatabase(t *testing.T) []*time.Location {
 	t.Helper()
 	z, err := zip.OpenReader(filepath.Join(runtime.GOROOT(), "lib/time/zoneinfo.zip"))
 	if err != nil {
-		t.Skip("no zone database: ", err)
+		need.Skip(t, "no zone database: "+err.Error())
 	}
 	defer z.Close()
 	var zones []*time.Location
