@@ -28,7 +28,20 @@ func WriteFile(path string, perm os.FileMode, data []byte) error {
 }
 
 // Write is WriteFile for content that is produced piece by piece.
-func Write(path string, perm os.FileMode, produce func(io.Writer) error) (err error) {
+func Write(path string, perm os.FileMode, produce func(io.Writer) error) error {
+	return write(path, perm, produce, Move)
+}
+
+// WriteNew is Write where there must be no file yet: os.ErrExist, wrapped, says
+// that there is one, also where it came while produce was at work.
+func WriteNew(path string, perm os.FileMode, produce func(io.Writer) error) error {
+	if _, err := os.Lstat(path); err == nil { // before all the work
+		return fmt.Errorf("write %s: %w", path, os.ErrExist)
+	}
+	return write(path, perm, produce, MoveNew)
+}
+
+func write(path string, perm os.FileMode, produce func(io.Writer) error, move func(from, to string) error) (err error) {
 	dir := filepath.Dir(path)
 	f, err := CreateTemp(dir)
 	if err != nil {
@@ -56,7 +69,7 @@ func Write(path string, perm os.FileMode, produce func(io.Writer) error) (err er
 	if err = f.Close(); err != nil {
 		return err
 	}
-	if err = Move(f.Name(), path); err != nil {
+	if err = move(f.Name(), path); err != nil {
 		return err
 	}
 	return SyncDir(dir)

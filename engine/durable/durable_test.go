@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 )
 
@@ -51,6 +52,51 @@ func TestWriteFails(t *testing.T) {
 	}
 	if err := WriteFile(filepath.Join(dir, "no", "such", "dir"), 0o600, nil); err == nil {
 		t.Error("a file was written into a directory that is not there")
+	}
+}
+
+// A new file takes no other's place, whether that was there or came meanwhile.
+func TestWriteNew(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a")
+	came := func(w io.Writer) error {
+		w.Write([]byte("late"))
+		return os.WriteFile(path, []byte("first"), 0o600)
+	}
+	never := func(io.Writer) error { t.Error("it was at work for nothing"); return nil }
+	for _, produce := range []func(io.Writer) error{came, never} {
+		if err := WriteNew(path, 0o600, produce); !errors.Is(err, os.ErrExist) {
+			t.Errorf("error %v", err)
+		}
+		if got, _ := os.ReadFile(path); string(got) != "first" {
+			t.Errorf("%q", got)
+		}
+	}
+	text := func(w io.Writer) error {
+		_, err := w.Write([]byte("b"))
+		return err
+	}
+	if err := WriteNew(filepath.Join(dir, "b"), 0o600, text); err != nil {
+		t.Error(err)
+	}
+	if got, _ := os.ReadFile(filepath.Join(dir, "b")); string(got) != "b" {
+		t.Errorf("%q", got)
+	}
+	defer Observe(Observer{Before: func(c Call) error {
+		if c.Op == OpLink {
+			return syscall.EPERM // FAT
+		}
+		return nil
+	}})()
+	if err := WriteNew(filepath.Join(dir, "c"), 0o600, text); err != nil {
+		t.Error(err)
+	}
+	os.Remove(path)
+	if err := WriteNew(path, 0o600, came); !errors.Is(err, os.ErrExist) {
+		t.Errorf("error %v", err)
+	}
+	if left, _ := os.ReadDir(dir); len(left) != 3 {
+		t.Errorf("files left: %v", left)
 	}
 }
 

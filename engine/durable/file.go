@@ -143,6 +143,23 @@ func Move(from, to string) error {
 	return changing(Call{Op: OpRename, Path: from, To: to}, func() error { return os.Rename(from, to) })
 }
 
+// MoveNew moves a file to a name that nothing has, without an fsync; os.ErrExist,
+// wrapped, says that something has it. Where the file system has no second names
+// (FAT), what comes in the very moment may still be replaced.
+func MoveNew(from, to string) error {
+	err := Link(from, to)
+	if err == nil {
+		return Remove(from)
+	}
+	if _, there := os.Lstat(to); there == nil {
+		return &os.LinkError{Op: "rename", Old: from, New: to, Err: os.ErrExist}
+	}
+	if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.ENOTSUP) || errors.Is(err, syscall.ENOSYS) {
+		return Move(from, to)
+	}
+	return err
+}
+
 // Rename moves a file or directory for good: the entry is fsynced in both directories.
 func Rename(from, to string) error {
 	if err := Move(from, to); err != nil {
