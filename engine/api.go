@@ -41,8 +41,8 @@ type API interface {
 	Drop(ctx context.Context, id string) error
 	// Events lists stored events, newest first.
 	Events(ctx context.Context, f event.Filter) ([]event.Stored, error)
-	// Kept counts what the store holds of a trigger; "" is of all.
-	Kept(ctx context.Context, trigger string) (event.Kept, error)
+	// Kept counts what the store holds of the events that f chooses.
+	Kept(ctx context.Context, f event.Filter) (event.Kept, error)
 	// RemoveEvents removes stored events with their images and returns how many.
 	RemoveEvents(ctx context.Context, f event.Filter) (int, error)
 	// Export writes the files of events to w as an archive, "zip" or "tar".

@@ -117,9 +117,8 @@ func (e *Engine) Events(_ context.Context, f event.Filter) ([]event.Stored, erro
 }
 
 // Kept counts what is stored; see API.
-func (e *Engine) Kept(_ context.Context, trigger string) (k event.Kept, err error) {
-	k.Events, k.Images, k.Bytes = e.store.Count(trigger)
-	return k, nil
+func (e *Engine) Kept(_ context.Context, f event.Filter) (event.Kept, error) {
+	return e.store.Count(f), nil
 }
 
 // RemoveEvents removes stored events; see API. The keeper does it, which is the

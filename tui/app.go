@@ -36,9 +36,10 @@ const keysTaken = 150 * time.Millisecond
 type app struct {
 	calls
 	now      func() time.Time
-	ascii    bool // fold the frame
-	attached bool // the engine runs elsewhere
-	ask      bool // the terminal does not tell its size: ask it
+	ascii    bool   // fold the frame
+	attached bool   // the engine runs elsewhere
+	files    *Files // nil: no file may be written here
+	ask      bool   // the terminal does not tell its size: ask it
 
 	w, h    int
 	at      int // which page
@@ -169,6 +170,8 @@ func (a *app) update(msg tea.Msg) tea.Cmd {
 		a.say = firedText(m)
 	case listedMsg:
 		return a.triggersPage().relisted(a, m)
+	case exportTickMsg, exportedMsg:
+		return a.eventsPage().exported(a, msg)
 	case keptMsg, removedMsg:
 		return a.counted(m)
 	case appliedMsg:
@@ -276,7 +279,7 @@ func (a *app) mailed(m event.Mail) {
 	a.history.mail(m)
 	a.mailPage().mailed(a, m)
 	a.pages[queueAt].(*queuePage).changed(m)
-	a.eventsPage().changed(m)
+	a.eventsPage().changed(a, m)
 	if m.Damaged && a.say == "" {
 		a.say = "The mail " + clean(m.ID) + " was found damaged on the disk and set aside"
 		if m.FiringCount > 0 {
@@ -470,8 +473,11 @@ func (a *app) quit() {
 		text += " What was set in it is not kept."
 	}
 	a.qu = yesNo(text, yes, no, leave)
+	if a.eventsPage().export.running() {
+		a.qu.text = "The export is given up then. " + a.qu.text
+	}
 	if n := a.unsaved(); n > 0 && a.status.Mode != "demo" {
-		a.qu.text = plural(n, "unsaved change") + " will be lost. " + text
+		a.qu.text = plural(n, "unsaved change") + " will be lost. " + a.qu.text
 		a.qu.options = []option{
 			{"y", yes, leave},
 			{"w", "save first", func() tea.Cmd { return a.saveItems() }},

@@ -27,7 +27,7 @@ type Backend interface {
 	Retry(ctx context.Context, id string) error
 	Drop(ctx context.Context, id string) error
 	Events(ctx context.Context, f event.Filter) ([]event.Stored, error)
-	Kept(ctx context.Context, trigger string) (event.Kept, error)
+	Kept(ctx context.Context, f event.Filter) (event.Kept, error)
 	RemoveEvents(ctx context.Context, f event.Filter) (int, error)
 	Privacy(ctx context.Context, on bool) error
 }

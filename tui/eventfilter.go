@@ -134,12 +134,22 @@ func (b *filterBar) verdict(i int, now time.Time) (mark, text string) {
 	return "ok", day.Format("Monday 2 January 2006") + ". The day counts whole."
 }
 
-// The page as an editor: the line above the list.
+// The page as an editor: the line above the list, of the filter or of an export.
 
-func (p *eventsPage) focused() bool { return p.filter.editing() }
-func (p *eventsPage) leave(*app)    { p.filter.line = nil }
+func (p *eventsPage) focused() bool { return p.filter.editing() || p.export.editing() }
+
+func (p *eventsPage) leave(*app) {
+	p.filter.line = nil
+	if p.export.editing() {
+		p.export = nil
+	}
+}
 
 func (p *eventsPage) fieldHelp(a *app) string {
+	if p.export.editing() {
+		_, text := p.export.verdict(a.files.Dir)
+		return text
+	}
 	b := p.filter.line
 	if b.at == 0 {
 		return "Left and right choose the trigger; Tab goes on to the days, Enter shows the events."
@@ -149,6 +159,9 @@ func (p *eventsPage) fieldHelp(a *app) string {
 }
 
 func (p *eventsPage) fieldKey(a *app, k tea.KeyPressMsg) (tea.Cmd, bool) {
+	if p.export.editing() {
+		return p.exportKey(a, k)
+	}
 	b := p.filter.line
 	switch name := k.String(); {
 	case key.Matches(k, keys.Leave):
@@ -192,12 +205,18 @@ func (p *eventsPage) fieldKey(a *app, k tea.KeyPressMsg) (tea.Cmd, bool) {
 }
 
 func (p *eventsPage) paste(a *app, text string) tea.Cmd {
+	whole, _ := firstLine(text)
+	if p.export.editing() {
+		if !p.export.to.insert(whole) {
+			a.say = "Too long for a name: nothing was pasted."
+		}
+		return nil
+	}
 	b := p.filter.line
 	if b == nil || b.at == 0 {
 		a.say = "There is no field here to paste into."
 		return nil
 	}
-	whole, _ := firstLine(text)
 	if l := &b.days[b.at-1]; len(whole)+len(l.text) > 10 || !l.insert(whole) {
 		a.say = "Too long for a day: nothing was pasted."
 	}

@@ -1,7 +1,6 @@
 package tui
 
 import (
-	"context"
 	"fmt"
 	"time"
 
@@ -19,16 +18,24 @@ func only(e event.Stored) event.Filter {
 	return event.Filter{Trigger: e.Trigger, From: at, To: at.Add(time.Millisecond), N: 1}
 }
 
-func (p *eventsPage) askRemove(a *app, e event.Stored) {
+// askRemove asks whether to remove an event; whether it waits for a transfer is asked first.
+func (p *eventsPage) askRemove(a *app, e event.Stored) tea.Cmd {
 	if e.End.IsZero() {
 		a.say = "This event is going on; it can be removed when it is over."
-		return
+		return nil
 	}
-	text := fmt.Sprintf("Remove this event with its %s (%s)? That cannot be taken back.", plural(len(e.Images), "image"), size(imageBytes(e)))
+	return a.countKept(only(e), forRemove)
+}
+
+func (p *eventsPage) askRemoveOne(a *app, e event.Stored, waits bool) {
+	text := fmt.Sprintf("Remove this event with its %s (%s)?", plural(len(e.Images), "image"), size(imageBytes(e)))
 	if len(e.Images) == 0 {
-		text = "Remove this event? It has no image. That cannot be taken back."
+		text = "Remove this event? It has no image."
 	}
-	a.qu = yesNo(text, "remove", "keep", func() tea.Cmd {
+	if waits {
+		text += " It waits for a transfer, which does not get it then."
+	}
+	a.qu = yesNo(text+" That cannot be taken back.", "remove", "keep", func() tea.Cmd {
 		a.say = "Removing."
 		return a.removeEvents(only(e))
 	})
@@ -41,28 +48,10 @@ func imageBytes(e event.Stored) (n int64) {
 	return n
 }
 
-// askRemoveAll asks whether to remove all that the filter chooses. The engine
-// counts those of a trigger; of days they are counted where they are one page.
+// askRemoveAll asks whether to remove all that the filter chooses, which the engine counts.
 func (p *eventsPage) askRemoveAll(a *app) tea.Cmd {
-	f := p.filter.filter(a.clock())
-	if f.From.IsZero() && f.To.IsZero() {
-		a.say = "Counting them."
-		return a.within(callTime, func(ctx context.Context) tea.Msg {
-			k, err := a.b.Kept(ctx, f.Trigger)
-			return keptMsg{trigger: f.Trigger, kept: k, err: err, events: true}
-		})
-	}
-	if p.more || len(p.before) > 0 {
-		a.say = fmt.Sprintf("These are more than %d events: narrow the days with f, to see what is removed.", storedPage)
-		return nil
-	}
-	k := event.Kept{Events: len(p.events)}
-	for _, e := range p.events {
-		k.Images += len(e.Images)
-		k.Bytes += imageBytes(e)
-	}
-	p.askRemoveCounted(a, f, k)
-	return nil
+	a.say = "Counting them."
+	return a.countKept(p.filter.filter(a.clock()), forRemove)
 }
 
 func (p *eventsPage) askRemoveCounted(a *app, f event.Filter, k event.Kept) {
@@ -76,6 +65,30 @@ func (p *eventsPage) askRemoveCounted(a *app, f event.Filter, k event.Kept) {
 	})
 }
 
+// keptOf takes what was counted, if what it was counted for is still on the screen.
+func (p *eventsPage) keptOf(a *app, m keptMsg) {
+	e, ok := p.selected()
+	if p.open != nil {
+		e, ok = p.open.event, true
+	}
+	one := ok && m.filter == only(e)
+	switch {
+	case m.err != nil && m.to == forExport:
+		a.say = "They could not be counted, so none is exported: " + because(m.err)
+	case m.err != nil:
+		a.say = "They could not be counted, so none is removed: " + because(m.err)
+	case one && m.to == forRemove:
+		p.askRemoveOne(a, e, m.kept.Waiting > 0)
+	case p.open != nil || m.filter != p.filter.filter(a.clock()): // gone on meanwhile
+	case m.to == forExport:
+		p.askExportCounted(a, m.filter, m.kept)
+	case m.kept.Events == 0:
+		a.say = "There is no such event any more."
+	default:
+		p.askRemoveCounted(a, m.filter, m.kept)
+	}
+}
+
 // counted takes what Kept and RemoveEvents came to.
 func (a *app) counted(msg tea.Msg) tea.Cmd {
 	p := a.eventsPage()
@@ -83,13 +96,10 @@ func (a *app) counted(msg tea.Msg) tea.Cmd {
 	case keptMsg:
 		a.say = ""
 		switch {
-		case !m.events && a.idle(triggersAt) && a.triggersPage().edit == nil:
+		case m.to != forDelete && a.idle(eventsAt):
+			p.keptOf(a, m)
+		case m.to == forDelete && a.idle(triggersAt) && a.triggersPage().edit == nil:
 			a.triggersPage().askDelete(a, m)
-		case !m.events || !a.idle(eventsAt): // left meanwhile
-		case m.err != nil:
-			a.say = "They could not be counted, so none is removed: " + because(m.err)
-		case p.filter.filter(a.clock()) == event.Filter{Trigger: m.trigger}:
-			p.askRemoveCounted(a, event.Filter{Trigger: m.trigger}, m.kept)
 		}
 	case removedMsg:
 		switch {

@@ -27,6 +27,8 @@ type eventsPage struct {
 	why    string
 	rows   int
 	open   *eventView // over the list
+	export *exporting // nil: none
+	result string     // of the last export, until the next key
 	last   bool       // the page that is asked for is entered at its end
 	read   time.Time  // when it was asked for
 }
@@ -58,10 +60,15 @@ func (p *eventsPage) opened(a *app) tea.Cmd { return p.refresh(a) }
 // follow asks for the page anew while an event on it goes on, now and then.
 func (p *eventsPage) follow(a *app) tea.Cmd {
 	running := slices.ContainsFunc(p.events, func(e event.Stored) bool { return e.End.IsZero() })
-	if a.at != eventsAt || !running || a.now().Sub(p.read) < followEvery {
+	open := p.open != nil && p.open.event.End.IsZero()
+	if a.at != eventsAt || !running && !open || a.now().Sub(p.read) < followEvery {
 		return nil
 	}
-	return p.refresh(a)
+	cmd := p.refresh(a)
+	if open { // what became of its images goes with their number
+		cmd = tea.Batch(cmd, a.eventMails(p.open.event))
+	}
+	return cmd
 }
 
 // refresh asks for the page that is shown anew.
@@ -129,6 +136,11 @@ func (p *eventsPage) selected() (event.Stored, bool) {
 }
 
 func (p *eventsPage) key(a *app, k tea.KeyPressMsg) (tea.Cmd, bool) {
+	p.result = ""
+	if p.export.running() && key.Matches(k, keys.Leave) {
+		p.export.cancel()
+		return nil, true
+	}
 	if p.open != nil {
 		if cmd, ok := p.viewKey(a, k); ok {
 			return cmd, true
@@ -158,9 +170,11 @@ func (p *eventsPage) key(a *app, k tea.KeyPressMsg) (tea.Cmd, bool) {
 		p.open = &eventView{event: e}
 		return a.eventMails(e), true
 	case key.Matches(k, keys.Export):
-		a.say = a.exportText(e)
+		p.askExport(a, e)
+	case key.Matches(k, keys.ExportAll):
+		return p.askExportAll(a), true
 	case key.Matches(k, keys.Remove):
-		p.askRemove(a, e)
+		return p.askRemove(a, e), true
 	case key.Matches(k, keys.RemoveAll):
 		return p.askRemoveAll(a), true
 	default:
@@ -185,42 +199,57 @@ func (a *app) exportText(e event.Stored) string {
 }
 
 func (p *eventsPage) bindings(*app) []key.Binding {
+	giveUp := bind("esc", "give up the export", "esc")
 	switch {
 	case p.filter.editing():
 		return p.filter.bindings()
+	case p.export.editing():
+		return p.export.bindings()
+	case p.export.running() && p.open != nil:
+		return []key.Binding{bind("up/down", "more"), giveUp, keys.Quit}
+	case p.export.running():
+		return []key.Binding{bind("up/down", "choose"), bind("enter", "details", "enter"), giveUp, keys.Filter}
 	case p.open != nil:
 		return []key.Binding{bind("up/down", "more"), keys.Export, keys.Remove, bind("esc", "back to the list", "esc"), keys.Quit}
 	case len(p.events) == 0:
 		return []key.Binding{keys.Filter, keys.Quit}
 	}
-	return []key.Binding{bind("up/down", "choose"), bind("enter", "details", "enter"), keys.Filter, keys.Export, keys.Remove, keys.RemoveAll}
+	return []key.Binding{bind("up/down", "choose"), bind("enter", "details", "enter"), keys.Filter, bind("e, E", "export"), bind("x, X", "remove")}
 }
 
 func (p *eventsPage) hint(a *app) string {
 	switch {
 	case p.why != "":
 		return p.why
+	case p.result != "":
+		return p.result
+	case p.export.running():
+		return p.export.progress()
 	case p.open != nil:
 		return ""
 	case p.filter.set():
-		return "Only " + p.filter.text() + ". f changes that, Esc shows all."
+		return "Only " + p.filter.text() + ". f changes that, Esc shows all; E exports these, X removes these."
 	case p.more:
-		return "Down goes on to older events at the end; f filters by trigger and day."
+		return "Down goes on to older events at the end; f filters by trigger and day. E exports all, X removes all."
+	case len(p.events) > 1:
+		return "e exports one event, E all of them; x removes one, X all."
 	}
 	return ""
 }
 
 func (p *eventsPage) body(a *app, w, h int) ([]string, *tea.Position) {
-	if p.open != nil {
-		return p.open.body(a, w, h), nil
-	}
 	var bar []string
 	var cursor *tea.Position
-	if p.filter.editing() {
-		bar, cursor = p.filter.bar(a, w)
-		h -= len(bar)
-	}
 	switch {
+	case p.filter.editing():
+		bar, cursor = p.filter.bar(a, w)
+	case p.export.editing():
+		bar, cursor = p.export.bar(a, w)
+	}
+	h -= len(bar)
+	switch {
+	case p.open != nil:
+		return append(bar, p.open.body(a, w, h)...), cursor
 	case !p.known:
 		return append(bar, "", "  Reading the events."), cursor
 	case len(p.events) == 0 && p.filter.set():

@@ -22,20 +22,24 @@ type eventView struct {
 	why   string
 }
 
-// eventMailsMsg is what the queue has of an event.
+// eventMailsMsg is an event as it is now, and what the queue has of it.
 type eventMailsMsg struct {
-	id    string
+	event event.Stored
 	mails []event.Mail
 	err   error
 }
 
-// eventMails asks what became of the mail and the transfer of an event: those that
-// name it, and those that tell of its firings with others.
+// eventMails asks how far an event is, and what became of its mail and its
+// transfer: those that name it, and those that tell of its firings with others.
 func (a *app) eventMails(e event.Stored) tea.Cmd {
 	has := a.history.tells(e.ID)
 	return a.within(callTime, func(ctx context.Context) tea.Msg {
+		now, _ := a.b.Events(ctx, only(e)) // what cannot be read is as it was
 		all, err := a.b.Queue(ctx)
-		m := eventMailsMsg{id: e.ID, err: err}
+		m := eventMailsMsg{event: e, err: err}
+		if len(now) > 0 && now[0].ID == e.ID {
+			m.event = now[0]
+		}
 		for _, mail := range all {
 			if mail.Event == e.ID || has(mail) {
 				m.mails = append(m.mails, mail)
@@ -66,8 +70,11 @@ func (h *history) tells(id string) func(m event.Mail) bool {
 
 func (p *eventsPage) mailed(m eventMailsMsg) {
 	v := p.open
-	if v == nil || v.event.ID != m.id {
+	if v == nil || v.event.ID != m.event.ID {
 		return
+	}
+	if v.event.End.IsZero() { // else it is newer than this
+		v.event = m.event
 	}
 	v.why = ""
 	if m.err != nil {
@@ -77,9 +84,9 @@ func (p *eventsPage) mailed(m eventMailsMsg) {
 }
 
 // changed takes a mail's new state, if it is of the event that is shown.
-func (p *eventsPage) changed(m event.Mail) {
+func (p *eventsPage) changed(a *app, m event.Mail) {
 	v := p.open
-	if v == nil || m.Event != v.event.ID {
+	if v == nil || m.Event != v.event.ID && !a.history.tells(v.event.ID)(m) {
 		return
 	}
 	for i := range v.mails {
@@ -111,9 +118,9 @@ func (p *eventsPage) viewKey(a *app, k tea.KeyPressMsg) (tea.Cmd, bool) {
 	case key.Matches(k, keys.Last):
 		v.top = most
 	case key.Matches(k, keys.Export):
-		a.say = a.exportText(v.event)
+		p.askExport(a, v.event)
 	case key.Matches(k, keys.Remove):
-		p.askRemove(a, v.event)
+		return p.askRemove(a, v.event), true
 	default:
 		a.say = "Esc goes back to the list; up and down show more of the event."
 	}
@@ -155,7 +162,11 @@ func (v *eventView) body(a *app, w, h int) []string {
 		lines = append(lines, pairs(l[0], l[1])...)
 	}
 	lines = append(lines, pairs("Files", a.folder(e))...)
-	lines = append(lines, pairs("Export", "watchpost events export "+e.ID)...)
+	export := "watchpost events export " + e.ID
+	if a.files != nil {
+		export = "e, or " + export
+	}
+	lines = append(lines, pairs("Export", export)...)
 	if len(e.Images) > 0 {
 		lines = append(lines, "", faint.Render("  "+fit("Image", 34)+fit("Taken", 14)+fit("Level", 9)+"Size"))
 	}

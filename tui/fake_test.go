@@ -41,6 +41,8 @@ type fake struct {
 	stored     []event.Stored
 	watchErr   error
 	privacyErr error // what Privacy returns
+	saved      Saved // what an export comes to
+	saveErr    error
 }
 
 // newFake is a box that is set up and has seen something.
@@ -323,11 +325,18 @@ func (f *fake) Events(_ context.Context, x event.Filter) ([]event.Stored, error)
 	return out, nil
 }
 
-func (f *fake) Kept(context.Context, string) (event.Kept, error) { return f.kept, nil }
+func (f *fake) Kept(context.Context, event.Filter) (event.Kept, error) { return f.kept, nil }
 
 func (f *fake) RemoveEvents(_ context.Context, x event.Filter) (int, error) {
 	f.called("remove %s", x.Trigger)
 	return f.kept.Events, nil
+}
+
+// save writes nothing.
+func (f *fake) save(_ context.Context, x Export) (Saved, error) {
+	f.called("export %s%s to %s", x.ID, x.Filter.Trigger, x.To)
+	x.Wrote(1000)
+	return f.saved, f.saveErr
 }
 
 func (f *fake) Privacy(_ context.Context, on bool) error {

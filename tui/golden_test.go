@@ -28,6 +28,7 @@ type screen struct {
 
 func open(t testing.TB, f *fake, w, h int) *screen {
 	a := newApp(context.Background(), f, func() time.Time { return noon })
+	a.files = &Files{Dir: "/home/gate", Save: f.save}
 	s := &screen{a, f, t}
 	s.send(tea.WindowSizeMsg{Width: w, Height: h})
 	s.send(watchMsg{snap: f.snap, ch: make(chan event.Event)})
@@ -391,7 +392,29 @@ var states = []struct {
 	}},
 	{"events-remove", newFake, func(s *screen) {
 		s.run("5")
-		s.press("down", "x")
+		s.press("down")
+		s.run("x")
+	}},
+	{"events-export", newFake, func(s *screen) {
+		s.run("5")
+		s.press("down", "e")
+	}},
+	{"events-export-all", newFake, func(s *screen) {
+		s.f.kept = event.Kept{Events: 12, Images: 240, Bytes: 34_512_000}
+		s.run("5")
+		s.run("E")
+	}},
+	{"events-exporting", newFake, func(s *screen) {
+		s.run("5")
+		s.press("down", "e", "enter")
+		x := s.eventsPage().export
+		x.wrote.Store(340_000)
+		s.send(exportTickMsg{x})
+	}},
+	{"events-exported", newFake, func(s *screen) {
+		s.run("5")
+		s.press("down", "e", "enter")
+		s.send(exportedMsg{of: s.eventsPage().export, saved: Saved{Path: "/home/gate/20261123T204107-yard.zip", Events: 1, Images: 25, Bytes: 921_000}})
 	}},
 	{"help", newFake, func(s *screen) { s.press("?") }},
 	{"leave", newFake, func(s *screen) { s.press("2"); s.edit("smtp.port", "25"); s.press("esc", "q") }},

@@ -21,7 +21,8 @@ var keys = struct {
 	Privacy                                     key.Binding
 	Edit, AddTrigger, AddTransfer, Copy, Delete key.Binding
 	MoveUp, MoveDown, Move, FireThis, Switch    key.Binding
-	Filter, Export, Remove, RemoveAll           key.Binding
+	Filter, Export, ExportAll                   key.Binding
+	Remove, RemoveAll                           key.Binding
 }{
 	Test:     bind("t", "test mail", "t", "ctrl+t"),
 	Diagnose: bind("d", "diagnose", "d", "ctrl+d"),
@@ -76,6 +77,7 @@ var keys = struct {
 	Switch:      bind("o", "on/off", "o"),
 	Filter:      bind("f", "filter", "f", "/"),
 	Export:      bind("e", "export", "e"),
+	ExportAll:   bind("E", "export all shown", "E"),
 	Remove:      bind("x", "remove", "x"),
 	RemoveAll:   bind("X", "remove all shown", "X"),
 	Good:        bind("r", "last good settings", "r"),

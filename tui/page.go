@@ -32,7 +32,7 @@ var pages = []struct {
 	{"Mail", "server, addresses, subject, hold-off; r: the last good settings", func() page { return newMailPage() }},
 	{"Triggers", "enter edits, a, A add, c copies, x deletes, J, K move, f fires", func() page { return &triggersPage{} }},
 	{"Camera", "what the camera delivers", func() page { return &cameraPage{} }},
-	{"Events", "enter shows one, f filters, e exports, x removes it, X all shown", func() page { return &eventsPage{} }},
+	{"Events", "enter shows one, f filters, e exports, x removes it; E, X all", func() page { return &eventsPage{} }},
 	{"Queue", "each mail: r tries it again, x drops it, h finds held ones, R all", func() page { return &queuePage{} }},
 	{"System", "version, files, clock, all problems", func() page { return &systemPage{} }},
 }

@@ -32,6 +32,8 @@ type Options struct {
 	Now func() time.Time // nil: time.Now
 	// Attached says that the engine runs elsewhere: it goes on when the person leaves.
 	Attached bool
+	// Files is where events are exported to; nil: no file may be written here.
+	Files *Files
 }
 
 // Run shows the interface until the person leaves (nil) or ctx ends (its error).
@@ -68,7 +70,7 @@ func Run(ctx context.Context, b Backend, o Options) error {
 
 	inner, cancel := context.WithCancel(ctx)
 	a := newApp(inner, b, o.Now)
-	a.attached = o.Attached
+	a.attached, a.files = o.Attached, o.Files
 	a.ascii, a.ask = !t.UTF8, !term.SizeKnown(o.Out)
 	var p *tea.Program
 	p = tea.NewProgram(a,

@@ -46,11 +46,20 @@ type lastList struct {
 }
 
 type keptMsg struct {
-	trigger string
-	kept    event.Kept
-	err     error
-	events  bool // for the Events page
+	filter event.Filter
+	kept   event.Kept
+	err    error
+	to     counting
 }
+
+// counting is what events are counted for.
+type counting int
+
+const (
+	forDelete counting = iota // of their trigger
+	forRemove
+	forExport
+)
 
 type removedMsg struct {
 	n   int
@@ -64,10 +73,10 @@ func (c calls) applyList(revision string, changes []config.Change, l listed) tea
 	})
 }
 
-func (c calls) countKept(trigger string) tea.Cmd {
+func (c calls) countKept(f event.Filter, to counting) tea.Cmd {
 	return c.within(callTime, func(ctx context.Context) tea.Msg {
-		k, err := c.b.Kept(ctx, trigger)
-		return keptMsg{trigger: trigger, kept: k, err: err}
+		k, err := c.b.Kept(ctx, f)
+		return keptMsg{f, k, err, to}
 	})
 }
 
@@ -244,11 +253,12 @@ func (p *triggersPage) shift(a *app, list, name string, by int) tea.Cmd {
 
 // askDelete asks whether to delete a trigger of which so much is stored.
 func (p *triggersPage) askDelete(a *app, m keptMsg) {
-	i := a.item(triggersKey, m.trigger)
+	name := m.filter.Trigger
+	i := a.item(triggersKey, name)
 	if i < 0 {
 		return
 	}
-	text := "Delete " + clean(m.trigger) + "?"
+	text := "Delete " + clean(name) + "?"
 	switch {
 	case m.err != nil:
 		text += " How many images are kept of it is not known (" + strings.TrimSuffix(because(m.err), ".") + "); they stay."
@@ -259,16 +269,23 @@ func (p *triggersPage) askDelete(a *app, m keptMsg) {
 	}
 	a.qu = yesNo(text, "delete", "no", func() tea.Cmd {
 		c := a.settings.Config
-		if i = a.item(triggersKey, m.trigger); i < 0 {
+		if i = a.item(triggersKey, name); i < 0 {
 			return nil
 		}
 		c.Triggers = slices.Delete(slices.Clone(c.Triggers), i, i+1)
-		return a.relist(c, listed{list: triggersKey, did: clean(m.trigger) + " is deleted; u brings it back.", undone: clean(m.trigger) + " is there again", gone: m.trigger, kept: m.kept})
+		return a.relist(c, listed{list: triggersKey, did: clean(name) + " is deleted; u brings it back.", undone: clean(name) + " is there again", gone: name, kept: m.kept})
 	})
 }
 
 func keptText(k event.Kept) string {
-	return fmt.Sprintf("%s with %s (%s)", plural(k.Events, "event"), plural(k.Images, "image"), size(k.Bytes))
+	waiting := ""
+	switch {
+	case k.Waiting == 1:
+		waiting = "; 1 event waits for a transfer"
+	case k.Waiting > 1:
+		waiting = fmt.Sprintf("; %d events wait for a transfer", k.Waiting)
+	}
+	return fmt.Sprintf("%s with %s (%s%s)", plural(k.Events, "event"), plural(k.Images, "image"), size(k.Bytes), waiting)
 }
 
 // deleteTransfer asks whether to delete a transfer; the triggers that name it have none then.

@@ -339,7 +339,7 @@ func TestDeletingAsksForTheImagesApart(t *testing.T) {
 func TestDeletingWithoutACount(t *testing.T) {
 	s := open(t, newFake(), 80, 24)
 	s.press("3")
-	s.send(keptMsg{trigger: "yard", err: errors.New("the disk does not answer")})
+	s.send(keptMsg{filter: event.Filter{Trigger: "yard"}, err: errors.New("the disk does not answer")})
 	s.sees("is not known (the disk does not answer); they stay.")
 	s.run("y")
 	if s.qu != nil || len(s.names(triggersKey)) != 1 {

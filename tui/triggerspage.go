@@ -202,7 +202,7 @@ func (p *triggersPage) key(a *app, k tea.KeyPressMsg) (tea.Cmd, bool) {
 		return p.shift(a, e.list, e.name, 1), true
 	case key.Matches(k, keys.Delete) && e.list == triggersKey:
 		a.say = "Counting what is kept of it."
-		return a.countKept(e.name), true
+		return a.countKept(event.Filter{Trigger: e.name}, forDelete), true
 	case key.Matches(k, keys.Delete):
 		p.deleteTransfer(a, e.name)
 	default:

@@ -13,9 +13,9 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"watchpost/engine"
 	"watchpost/engine/config"
 	"watchpost/mail/sink"
-	"watchpost/tui"
 )
 
 const demoMails = 20 // that the embedded mail server keeps
@@ -23,7 +23,7 @@ const demoMails = 20 // that the embedded mail server keeps
 // runDemo shows the product without hardware and without a configuration: a
 // generated scene as the camera, an embedded mail server, a folder that goes
 // away at the end. why says, where it was not asked for, what was not found.
-func runDemo(ctx context.Context, f *flags, why string, show func(context.Context, tui.Backend) error) int {
+func runDemo(ctx context.Context, f *flags, why string, show func(context.Context, engine.API) error) int {
 	sweepDemos()
 	dir, err := os.MkdirTemp("", fmt.Sprintf("watchpost-demo-%d-", os.Getpid()))
 	if err != nil {

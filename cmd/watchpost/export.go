@@ -16,10 +16,7 @@ import (
 	"watchpost/engine/event"
 )
 
-const (
-	exportChunk = 10_000 // events asked for at a time: their ids are one request
-	zipFiles    = 65535  // more are understood by few readers of zips
-)
+const exportChunk = 10_000 // events asked for at a time: their ids are one request
 
 // errLeftOut says that an export is good as far as it goes.
 var errLeftOut = errors.New("not all of it could be exported")
@@ -28,7 +25,10 @@ var errLeftOut = errors.New("not all of it could be exported")
 type export struct {
 	to             string // -, FILE.zip, FILE.tar, or a folder
 	bare           bool   // a folder without one for the event in it
+	fresh          bool   // an archive takes no other file's place
+	wrote          func(n int)
 	events, images int
+	bytes          int64  // of an archive
 	last           string // the event of the newest file
 }
 
@@ -49,16 +49,24 @@ func exportChosen(ctx context.Context, f *flags, e events, filter event.Filter, 
 	if len(words) == 1 {
 		out.to = words[0]
 	}
-	var ids []string
-	files := 0
-	for x, err := range e.chosen(ctx, filter) {
+	ids, files, err := e.oldestFirst(ctx, filter)
+	if err != nil {
+		return err
+	}
+	return out.run(ctx, f, e, ids, files)
+}
+
+// oldestFirst returns the ids of the events that f chooses, as they came, and how
+// many files they have.
+func (e events) oldestFirst(ctx context.Context, f event.Filter) (ids []string, files int, err error) {
+	for x, err := range e.chosen(ctx, f) {
 		if err != nil {
-			return err
+			return nil, 0, err
 		}
 		ids, files = append(ids, x.ID), files+len(x.Images)+1
 	}
-	slices.Reverse(ids) // oldest first, as they came
-	return out.run(ctx, f, e, ids, files)
+	slices.Reverse(ids)
+	return ids, files, nil
 }
 
 // run exports and says what went where. Under its name an archive, and in a folder
@@ -71,23 +79,7 @@ func (x *export) run(ctx context.Context, f *flags, e events, ids []string, file
 		}
 		return x.archived(ctx, f.s.out, e, ids, asTar)
 	case ext == ".tar", ext == ".zip":
-		form := asTar
-		if ext == ".zip" {
-			if form = asZip; files > zipFiles {
-				return fmt.Errorf("%d files are too many for a zip, which holds %d: choose fewer events, or a tar", files, zipFiles)
-			}
-		}
-		var left error
-		err = durable.Write(x.to, 0o644, func(w io.Writer) error {
-			err := x.archived(ctx, w, e, ids, form)
-			if errors.Is(err, errLeftOut) {
-				left, err = err, nil
-			}
-			return err
-		})
-		if err == nil {
-			err = left
-		} else {
+		if err = x.file(ctx, e, ids, files); err != nil && !errors.Is(err, errLeftOut) {
 			err = fmt.Errorf("nothing was exported: %w", err)
 		}
 	default:
@@ -113,6 +105,57 @@ func (x *export) run(ctx context.Context, f *flags, e events, ids []string, file
 	}
 	fmt.Fprintf(f.s.out, "%s in %s\n", what, x.to)
 	return nil
+}
+
+// file writes the archive x.to. Where all is left out there is none.
+func (x *export) file(ctx context.Context, e events, ids []string, files int) error {
+	form, write := asTar, durable.Write
+	if strings.EqualFold(filepath.Ext(x.to), ".zip") {
+		if form = asZip; files > event.ZipFiles {
+			return fmt.Errorf("%d files are too many for a zip, which holds %d: choose fewer events, or a tar", files, event.ZipFiles)
+		}
+	}
+	if x.fresh {
+		write = durable.WriteNew
+	}
+	var left error
+	err := write(x.to, 0o644, func(w io.Writer) error {
+		err := x.archived(ctx, &counter{ctx, w, x}, e, ids, form)
+		switch {
+		case !errors.Is(err, errLeftOut):
+			return err
+		case x.events > 0:
+			left = err
+			return nil
+		case errors.Is(err, event.ErrNotFound):
+			return fmt.Errorf("all of it was removed meanwhile: %w", event.ErrNotFound)
+		}
+		return errors.New(err.Error())
+	})
+	if err == nil {
+		err = left
+	}
+	return err
+}
+
+// counter counts what is written of an archive, and ends it with its context: one
+// image may take long.
+type counter struct {
+	ctx context.Context
+	w   io.Writer
+	x   *export
+}
+
+func (c *counter) Write(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	n, err := c.w.Write(p)
+	c.x.bytes += int64(n)
+	if c.x.wrote != nil {
+		c.x.wrote(n)
+	}
+	return n, err
 }
 
 // place writes a file of an event into the folder.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"watchpost/engine"
 	"watchpost/engine/config"
 	"watchpost/engine/control"
 	"watchpost/hw"
@@ -31,8 +32,10 @@ func runTerminal(ctx context.Context, args []string, s streams) int {
 		return f.failed(errors.New("this is no terminal: watchpost serve runs without one, watchpost help lists the commands"))
 	}
 	attached := false
-	show := func(ctx context.Context, b tui.Backend) error {
-		return tui.Run(ctx, b, tui.Options{In: in, Out: out, Env: os.Environ(), Attached: attached})
+	show := func(ctx context.Context, api engine.API) error {
+		s := newSaver(api)
+		defer s.end()
+		return tui.Run(ctx, api, tui.Options{In: in, Out: out, Env: os.Environ(), Attached: attached, Files: &tui.Files{Dir: s.dir, Save: s.save}})
 	}
 	if *demo {
 		return runDemo(ctx, f, "", show)
@@ -75,7 +78,7 @@ func unconfigured(file *config.File) bool {
 }
 
 // beside runs the service and the interface until either ends, and ends the other.
-func beside(ctx context.Context, srv *service, show func(context.Context, tui.Backend) error) error {
+func beside(ctx context.Context, srv *service, show func(context.Context, engine.API) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	ran := make(chan error, 1)

@@ -32,7 +32,7 @@ func (r *rig) pane(w, h int, args ...string) *pane {
 	}
 	start := exec.Command(p.tmux, "-L", p.name, "-f", "/dev/null", "new-session", "-d", "-x", fmt.Sprint(w), "-y", fmt.Sprint(h),
 		line+"; echo \"it ended with $?\"; sleep 1000", ";", "set", "-g", "status", "off")
-	start.Env = append(cmd.Env, "LANG=C.UTF-8")
+	start.Env, start.Dir = append(cmd.Env, "LANG=C.UTF-8"), r.dir
 	if out, err := start.CombinedOutput(); err != nil {
 		r.t.Fatalf("tmux: %v %s", err, out)
 	}

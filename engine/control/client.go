@@ -188,8 +188,8 @@ func (c *Client) Events(ctx context.Context, f event.Filter) (e []event.Stored, 
 }
 
 // Kept is engine.API's.
-func (c *Client) Kept(ctx context.Context, trigger string) (k event.Kept, err error) {
-	err = c.call(ctx, "GET", "/kept", url.Values{"trigger": {trigger}}, nil, &k)
+func (c *Client) Kept(ctx context.Context, f event.Filter) (k event.Kept, err error) {
+	err = c.call(ctx, "POST", "/kept", nil, f, &k)
 	return k, err
 }
 

@@ -58,8 +58,8 @@ func (f *fakeAPI) Events(_ context.Context, x event.Filter) ([]event.Stored, err
 	return make([]event.Stored, x.N), f.err
 }
 func (f *fakeAPI) Privacy(_ context.Context, on bool) error { return f.err }
-func (f *fakeAPI) Kept(_ context.Context, trigger string) (event.Kept, error) {
-	return event.Kept{Events: len(trigger)}, f.err
+func (f *fakeAPI) Kept(_ context.Context, x event.Filter) (event.Kept, error) {
+	return event.Kept{Events: len(x.Trigger), Waiting: x.N}, f.err
 }
 func (f *fakeAPI) RemoveEvents(_ context.Context, x event.Filter) (int, error) { return x.N, f.err }
 func (f *fakeAPI) Export(_ context.Context, w io.Writer, ids []string, format string) error {
@@ -124,7 +124,7 @@ func TestSameOverTheSocket(t *testing.T) {
 			"queue":    func(a engine.API) (any, error) { return a.Queue(ctx) },
 			"events":   func(a engine.API) (any, error) { return a.Events(ctx, event.Filter{N: 3}) },
 			"privacy":  func(a engine.API) (any, error) { return nil, a.Privacy(ctx, true) },
-			"kept":     func(a engine.API) (any, error) { return a.Kept(ctx, "yard") },
+			"kept":     func(a engine.API) (any, error) { return a.Kept(ctx, event.Filter{Trigger: "yard", N: 2}) },
 			"remove":   func(a engine.API) (any, error) { return a.RemoveEvents(ctx, event.Filter{N: 3}) },
 			"export": func(a engine.API) (any, error) {
 				var b bytes.Buffer

@@ -131,9 +131,12 @@ func handler(api engine.API) http.Handler {
 			reply(w, e, err)
 		}
 	})
-	mux.HandleFunc("GET /kept", func(w http.ResponseWriter, r *http.Request) {
-		k, err := api.Kept(r.Context(), r.URL.Query().Get("trigger"))
-		reply(w, k, err)
+	mux.HandleFunc("POST /kept", func(w http.ResponseWriter, r *http.Request) {
+		var f event.Filter
+		if read(w, r, &f) {
+			k, err := api.Kept(r.Context(), f)
+			reply(w, k, err)
+		}
 	})
 	mux.HandleFunc("POST /remove-events", func(w http.ResponseWriter, r *http.Request) {
 		var f event.Filter

@@ -181,12 +181,17 @@ type Filter struct {
 	N       int       `json:"n,omitempty"`       // at most so many
 }
 
-// Kept is what the store holds of a trigger.
+// Kept is what the store holds of the events that a Filter chooses.
 type Kept struct {
-	Events int   `json:"events"`
-	Images int   `json:"images"`
-	Bytes  int64 `json:"bytes"`
+	Events  int   `json:"events"`
+	Images  int   `json:"images"`
+	Bytes   int64 `json:"bytes"`
+	Waiting int   `json:"waiting,omitempty"` // events of which images are still to be transferred
 }
+
+// ZipFiles is how many files a zip of events may have: a zip's directory is held in
+// memory until its end, and this is what every reader of zips understands.
+const ZipFiles = 65535
 
 // StoredImage is one image file of a stored event.
 type StoredImage struct {

@@ -87,8 +87,8 @@ func TestDamagedEvent(t *testing.T) {
 					e.Images[1].Bytes != 100 || e.Start.Format(idStamp) != t0.Format(idStamp) || e.End.IsZero() || e.Trigger != trigger {
 					t.Errorf("%+v", e)
 				}
-				if n, images, bytes := s.Count(""); n != 2 || images != 4 || bytes != 2*eventCost+400 {
-					t.Errorf("%d %d %d", n, images, bytes)
+				if k := s.Count(event.Filter{}); k != (event.Kept{Events: 2, Images: 4, Bytes: 2*eventCost + 400}) {
+					t.Errorf("%+v", k)
 				}
 				if _, ok := s.Best(ids[0]); !ok {
 					t.Error("no image")

@@ -13,10 +13,6 @@ import (
 	"watchpost/engine/event"
 )
 
-// zipFiles is how many files a zip may have: its directory is held in memory
-// until the end, and this is what every reader of zips understands.
-const zipFiles = 65535
-
 // archive is what Export writes to.
 type archive interface {
 	add(name string, at time.Time, size int64, r io.Reader) error
@@ -40,8 +36,8 @@ func (s *Store) Export(w io.Writer, ids []string, format string) error {
 			}
 		}
 		s.mu.Unlock()
-		if n > zipFiles {
-			return fmt.Errorf("export: %d files are too many for a zip, which holds %d: export fewer events, or a tar", n, zipFiles)
+		if n > event.ZipFiles {
+			return fmt.Errorf("export: %d files are too many for a zip, which holds %d: export fewer events, or a tar", n, event.ZipFiles)
 		}
 		a = zipArchive{zip.NewWriter(w)}
 	case "tar":

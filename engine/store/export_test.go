@@ -110,7 +110,7 @@ func TestExportRefuses(t *testing.T) {
 	if err := s.Export(&b, ids, "rar"); err == nil || b.Len() > 0 {
 		t.Error(err)
 	}
-	s.find(ids[0]).images = zipFiles
+	s.find(ids[0]).images = event.ZipFiles
 	if err := s.Export(&b, ids, "zip"); err == nil || b.Len() > 0 || !strings.Contains(err.Error(), "tar") {
 		t.Error(err)
 	}

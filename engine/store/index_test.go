@@ -141,8 +141,8 @@ func TestChangedByHand(t *testing.T) {
 	if got := s.IDs(event.Filter{}); s.read != 1 || len(got) != 5 || got[0] != ids[0] || slices.Contains(got, ids[6]) {
 		t.Errorf("%d read: %v", s.read, got)
 	}
-	if n, images, bytes := s.Count(""); n != 5 || images != 5 || bytes != s.Usage().Bytes || bytes != 5*eventCost+101+102+104+105+109 {
-		t.Errorf("%d events, %d images, %d bytes", n, images, bytes)
+	if k := s.Count(event.Filter{}); k.Bytes != s.Usage().Bytes || k != (event.Kept{Events: 5, Images: 5, Bytes: 5*eventCost + 101 + 102 + 104 + 105 + 109}) {
+		t.Errorf("%+v", k)
 	}
 }
 
@@ -198,8 +198,8 @@ func TestList(t *testing.T) {
 			}
 		}
 	}
-	if n, images, bytes := s.Count("yard"); n != 5 || images != 5 || bytes != 5*eventCost+101+103+105+107+109 {
-		t.Errorf("%d events, %d images, %d bytes", n, images, bytes)
+	if k := s.Count(event.Filter{Trigger: "yard"}); k != (event.Kept{Events: 5, Images: 5, Bytes: 5*eventCost + 101 + 103 + 105 + 107 + 109}) {
+		t.Errorf("%+v", k)
 	}
 }
 

@@ -70,6 +70,12 @@ func TestPendingGoesLast(t *testing.T) {
 	if got := left(s); got != "2 3 6 7 8" {
 		t.Errorf("all wait: %s", got)
 	}
+	if k := s.Count(event.Filter{}); k.Events != 5 || k.Waiting != 4 { // 8 does not
+		t.Errorf("%+v", k)
+	}
+	if k := s.Count(event.Filter{Before: ID(8, t0), N: 2}); k.Events != 2 || k.Waiting != 2 {
+		t.Errorf("%+v", k)
+	}
 	delete(pending, ID(6, t0))
 	record(t, s, 9, 0, 0, true)
 	if got := left(s); got != "2 3 7 8 9" {

@@ -201,19 +201,25 @@ func (s *Store) List(f event.Filter) ([]event.Stored, error) {
 
 // IDs returns the ids of the events that f chooses, newest first. The disk is not asked.
 func (s *Store) IDs(f event.Filter) []string {
+	ids, _ := s.choose(f)
+	return ids
+}
+
+// choose also counts them.
+func (s *Store) choose(f event.Filter) (ids []string, k event.Kept) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	i := len(s.order)
 	if f.Before != "" {
 		i, _ = s.position(f.Before)
 	}
-	var ids []string
 	for i--; i >= 0 && (f.N <= 0 || len(ids) < f.N); i-- {
 		if x := s.order[i]; x.chosen(f) {
 			ids = append(ids, x.id)
+			k.Events, k.Images, k.Bytes = k.Events+1, k.Images+x.images, k.Bytes+x.bytes
 		}
 	}
-	return ids
+	return ids, k
 }
 
 func (x *entry) chosen(f event.Filter) bool {
@@ -221,17 +227,22 @@ func (x *entry) chosen(f event.Filter) bool {
 		(f.From.IsZero() || x.start >= f.From.UnixMilli()) && (f.To.IsZero() || x.start < f.To.UnixMilli())
 }
 
-// Count tells what there is of a trigger, for the question before it is deleted;
-// of all where trigger is empty.
-func (s *Store) Count(trigger string) (events, images int, bytes int64) {
+// Count tells what there is of the events that f chooses, for the question before
+// they are removed. The disk is not asked.
+func (s *Store) Count(f event.Filter) event.Kept {
+	ids, k := s.choose(f)
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, x := range s.order {
-		if trigger == "" || x.trigger == trigger {
-			events, images, bytes = events+1, images+x.images, bytes+x.bytes
+	pending := s.pending
+	s.mu.Unlock()
+	if pending == nil {
+		return k
+	}
+	for _, id := range ids {
+		if pending(id) {
+			k.Waiting++
 		}
 	}
-	return events, images, bytes
+	return k
 }
 
 // Best returns the image of an event with the highest motion level, false where

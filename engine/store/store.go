@@ -205,8 +205,8 @@ func (s *Store) Limit(maxBytes int64, maxAge time.Duration) {
 }
 
 // SetPending tells the store how to ask whether images of an event are still to
-// be transferred: of what must go, such events go last. It is called from the
-// writer's goroutine, with no lock of the store held.
+// be transferred: of what must go, such events go last. It is called from any
+// goroutine, with no lock of the store held.
 func (s *Store) SetPending(pending func(id string) bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
