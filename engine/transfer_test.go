@@ -110,9 +110,24 @@ func TestTransferOfAnEvent(t *testing.T) {
 		if s.Transfers.Queued != 1 || s.Queue.Delivered != 0 {
 			t.Errorf("while it goes on: %+v", s.Transfers)
 		}
+		waiting := func() (n []int) {
+			for _, trigger := range []string{"door", "other", ""} {
+				k, err := b.Kept(ctx, event.Filter{Trigger: trigger})
+				if n = append(n, k.Events, k.Waiting); err != nil {
+					t.Error(err)
+				}
+			}
+			return n
+		}
+		if got := waiting(); !slices.Equal(got, []int{1, 1, 1, 0, 2, 1}) {
+			t.Errorf("while it goes on: %v", got)
+		}
 		time.Sleep(20 * time.Second)
 		if s, _ = b.Status(ctx); s.Transfers.Queued != 0 {
 			t.Errorf("at the end: %+v", s.Transfers)
+		}
+		if got := waiting(); !slices.Equal(got, []int{1, 0, 1, 0, 2, 0}) {
+			t.Errorf("at the end: %v", got)
 		}
 		if len(q.early) > 0 {
 			t.Errorf("stored before their job: %v", q.early)
