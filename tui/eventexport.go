@@ -27,10 +27,10 @@ type Files struct {
 
 // Export says what to write, and where to.
 type Export struct {
-	ID     string       // one event; empty: all that Filter chooses
+	ID     string // one event; empty: all that Filter chooses
 	Filter event.Filter
-	To     string       // a name that ends in .zip or .tar, which is the format
-	Wrote  func(n int)  // is told of each n bytes that were written, in Save's goroutine
+	To     string      // a name that ends in .zip or .tar, which is the format
+	Wrote  func(n int) // is told of each n bytes that were written, in Save's goroutine
 }
 
 // Saved is what an export came to.
