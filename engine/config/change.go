@@ -159,6 +159,9 @@ func apply(base Config, s Secrets, changes []Change) (Config, Secrets, []Finding
 			t.Notify = was == event.Timer // a timer never notifies, the others do unless told otherwise
 		}
 	}
+	for i := range c.Triggers {
+		settleAnd(&c.Triggers[i])
+	}
 	followNames(old, &c, &s)
 	closeGaps(&c)
 	return c, s, out

@@ -43,6 +43,12 @@ func (d *Draft) key(key string) string {
 
 // baseText is a field's text in the base; a secret has none.
 func (d *Draft) baseText(key string) string {
+	sp, ok := find(key)
+	if ok && sp.f.plain != nil {
+		if p, ok := sp.at(&d.base.Config, &Secrets{}); ok {
+			return sp.f.plain(p)
+		}
+	}
 	s, _ := valueIn(&d.base.Config, &Secrets{}, key)
 	return s
 }
@@ -177,6 +183,8 @@ func (d *Draft) Verdict(key string) Verdict {
 		v = Verdict{Level: Empty, Short: securityShort(d.whole().config.SMTP)}
 	case key == "camera.buffer":
 		v.Short = bufferShort(d.whole().config)
+	case sp.f.Key == andKey+".line" && v.Level == Empty && d.wired(sp):
+		v = wary("line is missing", "This source needs the input's line, such as gpiochip0:4.")
 	case sp.item > 0 && v.Level == Empty && d.gap(sp.item):
 		v.Short = "closed up when saved"
 	}
@@ -205,6 +213,12 @@ func (d *Draft) own(sp spot) Verdict {
 		return v
 	}
 	return sp.f.Check(raw)
+}
+
+// wired reports whether the second source of a trigger has a line.
+func (d *Draft) wired(sp spot) bool {
+	p, ok := sp.at(&d.whole().config, &Secrets{})
+	return ok && andOf(p).wired()
 }
 
 // gap reports whether a destination after the n-th is typed.
@@ -325,5 +339,5 @@ func canonical(sp spot, raw string) string {
 	}
 	p := place{c: &c, s: &Secrets{}, item: max(sp.item-1, 0)}
 	sp.f.set(p, raw)
-	return sp.f.get(p)
+	return sp.f.typed(p)
 }

@@ -18,10 +18,12 @@ type Field struct {
 
 	values string   // for the reference: what may stand there
 	kinds  []string // of a transfer, that use the field; none: all
+	of     string   // of a part: the key of the field that it is a part of; see parts.go
 	form   form
 	must   bool // an empty value is not allowed
 	set    func(p place, raw string)
 	get    func(p place) string
+	plain  func(p place) string // get as a form shows it; nil: the same
 }
 
 // form is how a field's value stands in YAML.
@@ -149,8 +151,21 @@ type spot struct {
 	name string // triggers.NAME.…: the name, or an index from 1; empty: the whole list
 }
 
-// leaf is the last part of the field's key.
-func (sp spot) leaf() string { return sp.f.Key[strings.LastIndexByte(sp.f.Key, '.')+1:] }
+// leaf is the last part of the field's key; of an item's, what follows its name.
+func (sp spot) leaf() string {
+	if sp.in != nil {
+		return strings.TrimPrefix(sp.f.Key, sp.in.key+".*.")
+	}
+	return sp.f.Key[strings.LastIndexByte(sp.f.Key, '.')+1:]
+}
+
+// inFile is the field by which the spot's value stands in the file.
+func (sp spot) inFile() spot {
+	if sp.f.of != "" {
+		sp.f = byKey[sp.f.of]
+	}
+	return sp
+}
 
 // whole reports that the spot is a list with all its items.
 func (sp spot) whole() bool { return sp.in != nil && sp.name == "" }
@@ -185,6 +200,9 @@ func find(key string) (spot, bool) {
 	}
 	if ls != nil {
 		rest := key[len(ls.key)+1:]
+		if name, f := partIn(ls, rest); f != nil {
+			return spot{key: key, f: f, in: ls, name: name}, true
+		}
 		i := strings.LastIndexByte(rest, '.')
 		if i < 1 {
 			return spot{}, false

@@ -2,6 +2,7 @@ package config
 
 import (
 	"strconv"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -10,7 +11,10 @@ import (
 
 // parseSerial judges the list of serial consoles.
 func parseSerial(raw string) ([]Serial, Verdict) {
-	const text = "Serial consoles are [{device: /dev/ttyS0, baud: 115200, term: vt220}]."
+	const text = "A console is /dev/ttyS0 115200 vt220; the next one follows a semicolon."
+	if strings.HasPrefix(strings.TrimSpace(raw), "/") {
+		raw = yamlSerial(raw)
+	}
 	list, v := mapsOf(raw, 8, text)
 	if v.Level != OK {
 		return nil, v

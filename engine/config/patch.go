@@ -63,7 +63,10 @@ func edits(before Loaded, want Config, s Secrets, changes []Change) (plain, hidd
 			}
 		case sp.in != nil && (sp.f.Secret || whole[sp.in]): // see secretEdits, or in the whole list
 		case sp.in != nil:
-			if i := sp.in.index(&before.Config, sp.name); i >= 0 {
+			sp = sp.inFile()
+			if i := sp.in.index(&before.Config, sp.name); i >= 0 && !slices.ContainsFunc(plain, func(e edit) bool {
+				return slices.Equal(e.path, []string{sp.in.key, strconv.Itoa(i), sp.leaf()}) // two parts of one
+			}) {
 				plain = append(plain, edit{path: []string{sp.in.key, strconv.Itoa(i), sp.leaf()}, value: sp.f.node(sp.f.get(place{c: &w, item: i}))})
 			}
 		default:

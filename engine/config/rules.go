@@ -19,7 +19,7 @@ func triggerRules(c *Config, _ *Secrets, i int, key string, add adder) {
 		add(key+".line", wary("line is missing", "The source "+string(t.Source)+" needs the input's line, such as gpiochip0:4."))
 	}
 	if t.And != nil && t.And.Source == t.Source {
-		add(key+".and", wrong("its own source", "A second source is another one than the trigger's own."), key+".source")
+		add(key+".and", wrong("its own source", "A second source is another one than the trigger's own."), key+".and.source", key+".source")
 	}
 }
 

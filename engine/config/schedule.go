@@ -13,6 +13,13 @@ import (
 // parseZones judges zones in percent of the picture: [[x, y, width, height], …].
 func parseZones(raw string) ([]Zone, Verdict) {
 	const text = "Zones are [[x, y, width, height], …] in percent of the picture."
+	if s := strings.TrimSpace(raw); s != "" && strings.ContainsAny(s[:1], "0123456789.") {
+		list, v := splitZones(s)
+		if v.Blocks() {
+			return nil, v
+		}
+		return judgeZones(list)
+	}
 	n, v := parseFlow(raw)
 	if v.Blocks() {
 		return nil, v
@@ -23,18 +30,31 @@ func parseZones(raw string) ([]Zone, Verdict) {
 	if len(n.Content) > 0 && n.Content[0].Kind == yaml.ScalarNode { // one zone without the outer brackets
 		return nil, wrong("list of zones", text).fix("[" + strings.TrimSpace(raw) + "]")
 	}
-	if len(n.Content) == 0 || len(n.Content) > 16 {
-		return nil, wrong("1 to 16 zones", "There are 1 to 16 zones; the whole picture is [[0, 0, 100, 100]].")
-	}
-	var zones []Zone
+	var list [][]string
 	for _, item := range n.Content {
 		if item.Kind != yaml.SequenceNode || len(item.Content) != 4 {
 			return nil, wrong("four numbers each", text)
 		}
+		var four []string
+		for _, num := range item.Content {
+			four = append(four, num.Value) // of anything but a scalar empty, and no number
+		}
+		list = append(list, four)
+	}
+	return judgeZones(list)
+}
+
+// judgeZones judges zones of four numbers each.
+func judgeZones(list [][]string) ([]Zone, Verdict) {
+	if len(list) == 0 || len(list) > 16 {
+		return nil, wrong("1 to 16 zones", "There are 1 to 16 zones; the whole picture is 0, 0, 100, 100.")
+	}
+	var zones []Zone
+	for _, four := range list {
 		var x [4]float64
-		for i, num := range item.Content {
-			f, err := strconv.ParseFloat(num.Value, 64)
-			if num.Kind != yaml.ScalarNode || err != nil || !(f >= 0 && f <= 100) {
+		for i, num := range four {
+			f, err := strconv.ParseFloat(num, 64)
+			if err != nil || !(f >= 0 && f <= 100) {
 				return nil, wrong("0 to 100 percent", "A zone's numbers are percent of the picture, 0 to 100.")
 			}
 			x[i] = f + 0 // -0 becomes 0
@@ -58,11 +78,7 @@ func formatZones(zones []Zone) string {
 	}
 	var all []string
 	for _, z := range zones {
-		var four []string
-		for _, f := range []float64{z.X, z.Y, z.W, z.H} {
-			four = append(four, strconv.FormatFloat(f, 'f', -1, 64))
-		}
-		all = append(all, "["+strings.Join(four, ", ")+"]")
+		all = append(all, "["+strings.Join(zoneWords(z), ", ")+"]")
 	}
 	return "[" + strings.Join(all, ", ") + "]"
 }
@@ -265,7 +281,7 @@ func parseAnd(raw string) (*And, Verdict) {
 	if a.Source == "" || a.Within == 0 {
 		return nil, wrong("source and within", text)
 	}
-	switch wired := a.Source == event.External || a.Source == event.BuiltIn; {
+	switch wired := a.wired(); {
 	case wired && a.Line == "":
 		return &a, wary("line is missing", "The source "+string(a.Source)+" needs its line: {source: "+string(a.Source)+", within: 5s, line: …}.")
 	case !wired && a.Line != "":

@@ -20,9 +20,10 @@ var table = slices.Concat([]Field{
 	define(spec{key: "site.time_zone", label: "Time zone", form: text, values: "IANA name; empty: the system's zone",
 		help: "The zone of the times in subjects and texts, such as Europe/Berlin."},
 		parseTimeZone, same, func(p place) *string { return &p.c.Site.TimeZone }),
-	define(spec{key: "site.holidays", label: "Holidays", form: several, values: "list of up to 64 dates: 2026-12-25, or 12-25 for each year",
-		help: "Dates that are no weekday for active times: [2026-12-25, 01-01]."},
+	plainly(define(spec{key: "site.holidays", label: "Holidays", form: several, values: "list of up to 64 dates: 2026-12-25, or 12-25 for each year",
+		help: "Dates that are no weekday for active times: 2026-12-25, or 12-25 yearly."},
 		parseHolidays, formatHolidays, func(p place) *[]Date { return &p.c.Site.Holidays }),
+		func(p place) string { return plainHolidays(p.c.Site.Holidays) }),
 
 	define(spec{key: "camera.source", label: "Camera", form: text, values: "v4l2:PATH, clip:FILE, clip:FILE?once, scene:, pipe:COMMAND (not in this version); empty: the first camera found",
 		help: "Where the images come from: v4l2:/dev/video0, clip:FILE or scene:."},
@@ -120,9 +121,10 @@ var table = slices.Concat([]Field{
 		help: "A file of public keys; not carried out by this version."},
 		notYet(parsePath, "the SSH server stays off"), same, func(p place) *string { return &p.c.SSH.AuthorizedKeys }),
 
-	define(spec{key: "serial", label: "Serial consoles", form: tree, values: "list of {device, baud, term}",
+	plainly(define(spec{key: "serial", label: "Serial consoles", form: tree, values: "list of {device, baud, term}",
 		help: "Serial consoles; not carried out by this version."},
 		parseSerial, formatSerial, func(p place) *[]Serial { return &p.c.Serial }),
+		func(p place) string { return plainSerial(p.c.Serial) }),
 })
 
 var byKey map[string]*Field

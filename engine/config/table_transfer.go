@@ -23,9 +23,9 @@ var transferFields = []Field{
 	define(spec{key: "transfers.*.server", label: "Server", form: text, kinds: "ftp sftp mqtt", values: "host name, IPv4, or IPv6 in brackets",
 		help: "The server that takes the images: a name or an address."},
 		parseAnyServer, same, func(p place) *string { return &p.c.Transfers[p.item].Server }),
-	define(spec{key: "transfers.*.port", label: "Port", def: "0", kinds: "ftp sftp mqtt", values: "1–65535; 0: ftp 21 (990 with tls), sftp 22, mqtt 1883 (8883 with tls)",
-		help: "0: the usual one of the kind, which most servers use."},
-		number(0, 65535), strconv.Itoa, func(p place) *int { return &p.c.Transfers[p.item].Port }),
+	define(spec{key: "transfers.*.port", label: "Port", kinds: "ftp sftp mqtt", values: "1–65535; empty or 0: ftp 21 (990 with tls), sftp 22, mqtt 1883 (8883 with tls)",
+		help: "Empty: the usual one, which most servers use."},
+		number(0, 65535), formatPort, func(p place) *int { return &p.c.Transfers[p.item].Port }),
 	define(spec{key: "transfers.*.security", label: "Security", def: "auto", choices: transferSecurities, kinds: "ftp mqtt", values: "auto, starttls (ftp only), tls, none",
 		help: "auto: TLS by ftp; by mqtt on port 8883 and wherever there is a user name."},
 		parseTransferSecurity, same, func(p place) *string { return &p.c.Transfers[p.item].Security }),
@@ -71,9 +71,10 @@ var transferFields = []Field{
 	define(spec{key: "transfers.*.discovery", label: "Discovery", def: "false", kinds: "mqtt", values: "true, false",
 		help: "Tell Home Assistant of the triggers, so that it shows them by itself."},
 		parseBool, strconv.FormatBool, func(p place) *bool { return &p.c.Transfers[p.item].Discovery }),
-	define(spec{key: "transfers.*.destinations", label: "Destinations", form: several, kinds: "email", values: "list of up to 3 addresses; empty: mail.destinations",
+	plainly(define(spec{key: "transfers.*.destinations", label: "Destinations", form: several, kinds: "email", values: "list of up to 3 addresses; empty: mail.destinations",
 		help: "Who gets the images by e-mail. Empty: those of the Mail page."},
 		parseDestinations, formatDestinations, func(p place) *[]string { return &p.c.Transfers[p.item].Destinations }),
+		func(p place) string { return strings.Join(p.c.Transfers[p.item].Destinations, ", ") }),
 }
 
 // transferPassword is a copy: a map's values have no place of their own.

@@ -120,9 +120,6 @@ func parsePin(raw string) (string, Verdict) {
 	return "", wrong("not a SHA-256", text)
 }
 
-// areas are the first parts of the names in the IANA zone database.
-var areas = []string{"Africa", "America", "Antarctica", "Arctic", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific", "Etc", "UTC", "GMT"}
-
 // parseTimeZone judges an IANA zone name.
 func parseTimeZone(raw string) (string, Verdict) {
 	const text = "A name of the IANA zone database: Area/City, such as Europe/Berlin, or UTC."
@@ -133,20 +130,22 @@ func parseTimeZone(raw string) (string, Verdict) {
 	if _, err := time.LoadLocation(s); err == nil {
 		return s, fine("")
 	}
-	for _, a := range areas {
-		if strings.HasPrefix(a, s) || strings.HasPrefix(s, a+"/") {
-			return "", half(text)
+	found := ZonesLike(s)
+	for _, z := range found { // some people type it in small letters; the names are exact
+		if strings.EqualFold(z, s) {
+			return "", wrong("capital letters", "Zone names have capitals: "+z+".").fix(z)
 		}
-		// Some people type it in small letters; the names are exact.
-		if _, city, ok := strings.Cut(s, "/"); ok && len(s) > len(a) && strings.EqualFold(s[:len(a)], a) && s[len(a)] == '/' && city != "" {
-			try := a + "/" + strings.ToUpper(city[:1]) + strings.ToLower(city[1:])
-			if _, err := time.LoadLocation(try); err == nil {
-				return "", wrong("capital letters", "Zone names have capitals: "+try+".").fix(try)
-			}
-		}
-		if strings.HasPrefix(strings.ToLower(a), strings.ToLower(s)) {
-			return "", half(text)
-		}
+	}
+	switch len(found) {
+	case 0:
+	case 1:
+		return "", half(zonesText(found)).fix(found[0])
+	default:
+		return "", half(zonesText(found))
+	}
+	area, _, inArea := strings.Cut(s, "/") // there are more names than places have
+	if inArea && len(ZonesLike(area+"/")) > 0 || strings.HasPrefix("Etc/", s) || strings.HasPrefix(s, "Etc/") || strings.HasPrefix("GMT", s) {
+		return "", half(text)
 	}
 	return "", wrong("no time zone", text)
 }
