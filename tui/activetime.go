@@ -47,8 +47,11 @@ func (a *app) drafted() config.Config {
 
 // activeOf is the active time that a field of the draft stands for.
 func (a *app) activeOf(k string) []config.Span {
-	i := a.item(triggersKey, itemOf(k))
-	if c := a.drafted(); i >= 0 && i < len(c.Triggers) {
+	c := a.drafted()
+	if k == privacyActive {
+		return c.Privacy.Active
+	}
+	if i := a.item(triggersKey, itemOf(k)); i >= 0 && i < len(c.Triggers) {
 		return c.Triggers[i].Active
 	}
 	return nil
@@ -83,8 +86,10 @@ func (p *activeTime) press(a *app, k tea.KeyPressMsg) (closed, taken bool) {
 		p.undo(a)
 	case name == "a":
 		p.add(a, spans)
+	case key.Matches(k, keys.Help): // the app's
+		return false, false
 	case len(spans) == 0 && (k.Text != "" || slices.Contains([]string{"left", "right", "up", "down", "tab", "shift+tab", "home", "end", "delete", "backspace"}, name)):
-		a.say = "It is always active; a adds a span, and then only its times are."
+		a.say = p.none()
 	case name == "x", name == "delete":
 		p.changed = false
 		p.put(a, slices.Delete(spans, p.row, p.row+1))
@@ -124,12 +129,12 @@ func (p *activeTime) undo(a *app) {
 	for i := len(m.undo) - 1; i >= 0; i-- {
 		if m.undo[i].key == p.key {
 			m.takeBackAt(a, i)
-			a.say = "The active time is as it was before."
+			a.say = label(p.key) + " is as it was before."
 			p.changed = false
 			return
 		}
 	}
-	a.say = "Nothing to undo in the active time."
+	a.say = "Nothing to undo here."
 }
 
 // add adds a span like the one under the cursor, or a first one: of all days, whole.
@@ -141,6 +146,9 @@ func (p *activeTime) add(a *app, spans []config.Span) {
 	s := config.Span{To: wholeDay}
 	if len(spans) == 0 {
 		s = config.Span{From: 18 * 60, To: 6 * 60} // what most triggers are for: the night
+		if p.key == privacyActive {
+			s = config.Span{From: 8 * 60, To: 18 * 60} // the day, when people are about
+		}
 	} else {
 		s = spans[p.row]
 		s.Days = slices.Clone(s.Days)
@@ -231,14 +239,22 @@ func (p *activeTime) typed(a *app, spans []config.Span, d int) {
 	}
 }
 
+// none says what no span stands for.
+func (p *activeTime) none() string {
+	if p.key == privacyActive {
+		return "Privacy mode is switched by hand only, with P. a adds a span: within its times it is on by itself."
+	}
+	return "Always active. a adds a span: from then on only its times are."
+}
+
 // help is the message while the editor is open.
 func (p *activeTime) help(a *app) string {
 	spans := a.activeOf(p.key)
 	switch {
 	case len(spans) == 0:
-		return "Always active. a adds a span: from then on only its times are."
-	case p.col == holidayCol && len(a.settings.Config.Site.Holidays) == 0:
-		return "No holidays are set: watchpost set site.holidays '[12-25, 2027-04-02]'. A span that names days covers a holiday only where this is on."
+		return p.none()
+	case p.col == holidayCol && len(a.drafted().Site.Holidays) == 0:
+		return "No holidays are set: they stand on the System page. A span that names days covers a holiday only where this is on."
 	case p.col == holidayCol:
 		return "A holiday is no weekday: a span that names days covers it only where this is on."
 	case p.col < holidayCol:
@@ -253,6 +269,12 @@ func (p *activeTime) bindings() []key.Binding {
 	return []key.Binding{bind("arrows", "move"), bind("space", "day"), bind("0-9", "time"), bind("a", "add", "a"), bind("x", "remove", "x"), bind("enter", "done", "enter"), keys.FieldUndo}
 }
 
+// helpBindings are all its keys, for the help.
+func (p *activeTime) helpBindings() []key.Binding {
+	return []key.Binding{bind("arrows,tab", "move"), bind("home, end", "first, last"), bind("space", "day on/off"), bind("0-9", "from, to"),
+		bind("a", "add a span"), bind("x, delete", "remove a span"), keys.FieldUndo, bind("enter, esc", "done")}
+}
+
 // clockText is minutes after midnight as HH:MM.
 func clockText(m int) string { return fmt.Sprintf("%02d:%02d", m/60, m%60) }
 
@@ -261,7 +283,14 @@ func (p *activeTime) body(a *app, w, h int) ([]string, *tea.Position) {
 	spans := a.activeOf(p.key)
 	holidays, now := a.drafted().Site.Holidays, a.clock()
 	p.row = max(0, min(p.row, len(spans)-1))
-	head := []string{spread("  "+strong.Render("Active time of "+clean(itemOf(p.key))), activeNow(spans, holidays, now)+"  ", w)}
+	title := "Active time of " + clean(itemOf(p.key))
+	if p.key == privacyActive {
+		title = "Privacy mode by itself"
+		if len(spans) == 0 {
+			return []string{"  " + strong.Render(title), "", "  No span: it is switched by hand only, with P."}, nil
+		}
+	}
+	head := []string{spread("  "+strong.Render(title), activeNow(spans, holidays, now)+"  ", w)}
 	view := weekView(spans, holidays, now, w)
 	if h < len(view)+6 { // a small screen: the spans first, the week where there is room
 		view = view[:max(0, min(len(view), h-6))]

@@ -71,7 +71,7 @@ type app struct {
 func newApp(ctx context.Context, b Backend, now func() time.Time) *app {
 	a := &app{calls: calls{ctx, b}, now: now}
 	for _, p := range pages {
-		a.pages = append(a.pages, p.make())
+		a.pages = append(a.pages, p.make(a))
 	}
 	return a
 }
@@ -337,7 +337,7 @@ func (a *app) take(s config.Settings) {
 	p := a.mailPage()
 	p.undo, p.conflicts = nil, nil
 	p.reload(a)
-	a.triggersPage().reload(a)
+	a.reloadOthers()
 }
 
 // unsaved counts the fields that were changed.
@@ -417,7 +417,7 @@ func (a *app) act(k tea.KeyPressMsg) tea.Cmd {
 	case key.Matches(k, keys.Diagnose):
 		return a.onMail(a.mailPage().diagnose)
 	case key.Matches(k, keys.Save):
-		return a.saveItems()
+		return a.saveAll()
 	case key.Matches(k, keys.Undo):
 		return a.takeBack()
 	default:
@@ -480,7 +480,7 @@ func (a *app) quit() {
 		a.qu.text = plural(n, "unsaved change") + " will be lost. " + a.qu.text
 		a.qu.options = []option{
 			{"y", yes, leave},
-			{"w", "save first", func() tea.Cmd { return a.saveItems() }},
+			{"w", "save first", func() tea.Cmd { return a.saveAll() }},
 			{"n", no, nil},
 		}
 	}

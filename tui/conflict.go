@@ -39,11 +39,11 @@ func (a *app) rebase(s config.Settings) {
 		p.undo = append(p.undo, undoStep{key: k, held: heldIn(now, k)})
 		names = append(names, label(k))
 	}
-	items, gone := a.rebaseItems(before, now, was)
-	names = append(names, items...)
+	others, gone := a.rebaseOthers(before, now, was)
+	names = append(names, others...)
 	changed := p.changed
 	p.reload(a)
-	a.triggersPage().reload(a)
+	a.reloadOthers()
 	if p.focused() && p.conflicts[p.focusedKey()] {
 		p.changed = changed // what is typed on is the same step
 	}
@@ -104,7 +104,7 @@ func differs(before, now *config.Draft, k string) bool {
 func changedElsewhere(from, to config.Settings) string {
 	before, now := config.NewDraft(from), config.NewDraft(to)
 	var keys, names []string
-	for _, k := range mailFields {
+	for _, k := range fieldKeys() {
 		if differs(before, now, k) {
 			keys, names = append(keys, k), append(names, label(k))
 		}
@@ -113,7 +113,7 @@ func changedElsewhere(from, to config.Settings) string {
 	case len(keys) == 0 && itemsChanged(from, to, before, now) != "":
 		return itemsChanged(from, to, before, now)
 	case len(keys) == 0:
-		return "The configuration was changed elsewhere, in fields that are not on this page."
+		return "The configuration was changed elsewhere, in fields that no page has."
 	case len(keys) > 3:
 		return fmt.Sprintf("%s and %d more fields were changed elsewhere.", strings.Join(names[:2], ", "), len(names)-2)
 	case len(keys) > 1:

@@ -134,7 +134,7 @@ func TestSavedValueIsChangedElsewhere(t *testing.T) {
 		{func(c *config.Settings) { c.Config.SMTP.Server = "" }, "SMTP server was changed elsewhere: it is empty now."},
 		{func(c *config.Settings) { c.Config.SMTP.Server, c.Config.SMTP.Port = "a.example", 25 }, "SMTP server, Port were changed elsewhere."},
 		{func(c *config.Settings) { c.Secrets = nil }, "Password was changed elsewhere: none is saved now."},
-		{func(c *config.Settings) { c.Config.Site.Name = "x" }, "The configuration was changed elsewhere, in fields that are not on this page."},
+		{func(c *config.Settings) { c.Config.Site.Name = "x" }, "Site was changed elsewhere: x."},
 		{func(c *config.Settings) {
 			c.Config.SMTP = config.Default().SMTP
 			c.Config.Mail.Subject = "x"

@@ -44,11 +44,42 @@ func (a *app) unsavedOn(at int) int {
 	}
 	n := 0
 	for _, ch := range a.draft.Changes() {
-		if ofItem(ch.Key) == (at == triggersAt) {
+		if pageOf(ch.Key) == at {
 			n++
 		}
 	}
 	return n
+}
+
+// pageOf is the page that edits a field.
+func pageOf(k string) int {
+	switch {
+	case ofItem(k):
+		return triggersAt
+	case slices.Contains(cameraFields, k):
+		return cameraAt
+	case slices.Contains(systemFields, k):
+		return systemAt
+	}
+	return mailAt
+}
+
+// fieldKeys are the keys of all fields that no list has, page by page.
+func fieldKeys() []string {
+	return slices.DeleteFunc(slices.Concat(mailFields, cameraFields, systemFields), func(k string) bool { return k == "" })
+}
+
+// otherKeys are the keys of all fields but those of the Mail page.
+func otherKeys(c config.Config) []string {
+	return slices.DeleteFunc(slices.Concat(itemKeys(c), fieldKeys()), func(k string) bool { return pageOf(k) == mailAt })
+}
+
+// named is a field's name with the item that it is of.
+func named(k string) string {
+	if ofItem(k) {
+		return itemOf(k) + " " + label(k)
+	}
+	return label(k)
 }
 
 // unsavedOf counts the changed fields of one trigger or transfer.
@@ -69,54 +100,81 @@ func (a *app) save() tea.Cmd {
 		return a.onMail(a.mailPage().save) // it says that nothing is known
 	}
 	p := a.mailPage()
-	if f, ok := a.draft.Blocking(); ok && ofItem(f.Key) && !p.saving {
-		cmd := a.toTriggers()
-		a.triggersPage().goTo(a, f.Key)
-		a.say = "Not saved: " + itemOf(f.Key) + ": " + finding(f, a.draft.Raw(f.Key) != "")
-		return cmd
-	} else if a.at != triggersAt || ok {
-		return a.savingItems(a.onMail(p.save))
+	if f, ok := a.draft.Blocking(); ok && pageOf(f.Key) == mailAt || !edits(a.at) {
+		return a.savingOthers(a.onMail(p.save)) // which goes to what is in the way
 	}
-	return a.savingItems(p.save(a))
+	return a.savingOthers(p.save(a))
+}
+
+// edits reports whether a page has fields of the draft.
+func edits(at int) bool { return at == mailAt || at == triggersAt || at == cameraAt || at == systemAt }
+
+// toField goes to a field on its page.
+func (a *app) toField(k string) tea.Cmd {
+	at := pageOf(k)
+	var cmd tea.Cmd
+	if a.at != at {
+		cmd = a.open(at)
+	}
+	switch p := a.pages[at].(type) {
+	case *mailPage:
+		p.focusKey(a, k)
+	case *triggersPage:
+		p.goTo(a, k)
+	case *cameraPage:
+		p.goTo(a, k)
+	case *systemPage:
+		p.all = false
+		p.goTo(a, k)
+	}
+	return cmd
+}
+
+// reloadOthers takes the texts of the forms from a draft that is new; the Mail
+// page's are not among them.
+func (a *app) reloadOthers() {
+	a.triggersPage().reload(a)
+	a.pages[cameraAt].(*cameraPage).reload(a)
+	a.pages[systemAt].(*systemPage).reload(a)
 }
 
 // test sends a test mail, which saves first; what is in conflict is settled before.
 func (a *app) test() tea.Cmd {
-	if names := a.itemConflicts(); len(names) > 0 {
-		a.say = "No test mail sent, for it saves first: " + strings.Join(names, ", ") + " was changed elsewhere as well. w saves yours, u on page 3 takes the other."
+	if names := a.otherConflicts(); len(names) > 0 {
+		a.say = "No test mail sent, for it saves first: " + strings.Join(names, ", ") + " was changed elsewhere as well. w saves yours, u on its page takes the other."
 		return nil
 	}
 	return a.onMail(a.mailPage().test)
 }
 
-// savingItems has the Mail page remember what the fields of triggers and
-// transfers held when a save began, so that what is typed meanwhile stays.
-func (a *app) savingItems(cmd tea.Cmd) tea.Cmd {
+// savingOthers has the Mail page remember what the fields of other pages held when
+// a save began, so that what is typed meanwhile stays.
+func (a *app) savingOthers(cmd tea.Cmd) tea.Cmd {
 	if p := a.mailPage(); p.saving && cmd != nil {
-		for _, k := range itemKeys(a.settings.Config) {
+		for _, k := range otherKeys(a.settings.Config) {
 			p.sent[k] = heldIn(a.draft, k)
 		}
 	}
 	return cmd
 }
 
-// saveItems asks first where fields of triggers or transfers are in conflict, then saves.
-func (a *app) saveItems() tea.Cmd {
-	names := a.itemConflicts()
+// saveAll asks first where fields of other pages than the Mail page are in conflict, then saves.
+func (a *app) saveAll() tea.Cmd {
+	names := a.otherConflicts()
 	if len(names) == 0 {
 		return a.save()
 	}
 	a.qu = yesNo("Save over what was changed elsewhere? "+strings.Join(names, ", "), "save mine", "no", func() tea.Cmd {
-		if now := a.itemConflicts(); !slices.Equal(now, names) { // changed while it was asked
-			return a.saveItems()
+		if now := a.otherConflicts(); !slices.Equal(now, names) { // changed while it was asked
+			return a.saveAll()
 		}
 		return a.save()
 	})
 	return nil
 }
 
-// applied takes what became of a save; a field of a trigger or a transfer that was
-// refused is gone to.
+// applied takes what became of a save; a field of another page than the Mail page
+// that was refused is gone to.
 func (a *app) applied(m appliedMsg) tea.Cmd {
 	cmd := a.mailPage().done(a, m)
 	if !errors.Is(m.err, config.ErrRefused) {
@@ -124,62 +182,64 @@ func (a *app) applied(m appliedMsg) tea.Cmd {
 	}
 	for _, f := range m.findings {
 		if f.Level == config.Error {
-			if list, _, _ := strings.Cut(f.Key, "."); ofItem(f.Key) && a.item(list, itemOf(f.Key)) >= 0 {
-				cmd = tea.Batch(cmd, a.toTriggers())
-				a.triggersPage().goTo(a, f.Key)
+			say := a.say
+			if list, _, _ := strings.Cut(f.Key, "."); pageOf(f.Key) != mailAt && (!ofItem(f.Key) || a.item(list, itemOf(f.Key)) >= 0) {
+				cmd = tea.Batch(cmd, a.toField(f.Key))
 			}
+			a.say = say
 			break
 		}
 	}
 	return cmd
 }
 
-// itemConflicts names the fields of triggers and transfers that were changed on
-// both sides.
-func (a *app) itemConflicts() []string {
+// otherConflicts names the fields that were changed on both sides, of all pages
+// but the Mail page.
+func (a *app) otherConflicts() []string {
+	return slices.Concat(a.conflictsOn(triggersAt), a.conflictsOn(cameraAt), a.conflictsOn(systemAt))
+}
+
+// conflictsOn are those of one page.
+func (a *app) conflictsOn(at int) []string {
 	var out []string
-	for _, k := range itemKeys(a.settings.Config) {
-		if a.mailPage().conflicts[k] {
-			out = append(out, itemOf(k)+" "+label(k))
+	for _, k := range otherKeys(a.settings.Config) {
+		if a.mailPage().conflicts[k] && pageOf(k) == at {
+			out = append(out, named(k))
 		}
 	}
 	return out
 }
 
-func (a *app) toTriggers() tea.Cmd {
-	if a.at == triggersAt {
-		return nil
-	}
-	return a.open(triggersAt)
-}
-
-// takeBack takes back the last change: on the Triggers page that of a trigger or
-// a transfer, on others the last one of all, shown on the Mail page.
+// takeBack takes back the last change: on a page with fields that of one of its
+// own, on the Mail page and on others the last one of all, shown on the Mail page.
 func (a *app) takeBack() tea.Cmd {
-	if a.at != triggersAt || a.draft == nil {
+	if a.at == mailAt || !edits(a.at) || a.draft == nil {
 		return a.onMail(a.mailPage().takeBack)
 	}
-	p, m := a.triggersPage(), a.mailPage()
+	m := a.mailPage()
 	for i := len(m.undo) - 1; i >= 0; i-- {
-		if !ofItem(m.undo[i].key) {
+		k := m.undo[i].key
+		if pageOf(k) != a.at {
 			continue
 		}
-		k := m.undo[i].key
 		m.takeBackAt(a, i)
-		a.say = itemOf(k) + ": " + a.say
-		p.reload(a)
+		if ofItem(k) {
+			a.say = itemOf(k) + ": " + a.say
+		}
+		a.reloadOthers()
 		return nil
 	}
-	if !p.takeBack(a) {
+	if a.at != triggersAt || !a.triggersPage().takeBack(a) {
 		a.say = "Nothing to undo on this page since the last save."
 	}
 	return nil
 }
 
-// rebaseItems is what rebase does for triggers and transfers: fields changed on
-// both sides are in conflict, what was typed for one that is gone goes with it.
-// It returns the names of the fields in conflict, and those of what is gone.
-func (a *app) rebaseItems(before, now *config.Draft, was config.Config) (names, gone []string) {
+// rebaseOthers is what rebase does for the fields of other pages than the Mail page:
+// those changed on both sides are in conflict, what was typed for a trigger or a
+// transfer that is gone goes with it. It returns the names of the fields in conflict,
+// and those of what is gone.
+func (a *app) rebaseOthers(before, now *config.Draft, was config.Config) (names, gone []string) {
 	p := a.mailPage()
 	for _, list := range []string{triggersKey, transfersKey} {
 		for _, ch := range a.draft.Changes() {
@@ -191,9 +251,9 @@ func (a *app) rebaseItems(before, now *config.Draft, was config.Config) (names, 
 			}
 		}
 	}
-	for _, k := range itemKeys(a.settings.Config) {
+	for _, k := range otherKeys(a.settings.Config) {
 		list, _, _ := strings.Cut(k, ".")
-		if itemIn(was, list, itemOf(k)) < 0 || !differs(before, now, k) {
+		if ofItem(k) && itemIn(was, list, itemOf(k)) < 0 || !differs(before, now, k) {
 			continue
 		}
 		p.undo = slices.DeleteFunc(p.undo, func(u undoStep) bool { return u.key == k })
@@ -206,7 +266,7 @@ func (a *app) rebaseItems(before, now *config.Draft, was config.Config) (names, 
 		}
 		p.conflicts[k] = true
 		p.undo = append(p.undo, undoStep{key: k, held: heldIn(now, k)})
-		names = append(names, itemOf(k)+" "+label(k))
+		names = append(names, named(k))
 	}
 	return names, gone
 }

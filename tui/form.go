@@ -56,6 +56,9 @@ func (f *form) choicesOf(k string) []string {
 		return c
 	}
 	field, _ := config.Lookup(k)
+	if field.Choices == nil && (field.Default == "true" || field.Default == "false") {
+		return []string{"true", "false"}
+	}
 	return field.Choices
 }
 

@@ -291,6 +291,14 @@ var states = []struct {
 		return f
 	}, func(*screen) {}},
 	{"camera", newFake, func(s *screen) { s.press("4") }},
+	{"camera-lost", unavailable, func(s *screen) {
+		s.status.Camera.Problem = "The camera was unplugged; plug it in again, it is tried every 2 s."
+		s.press("4")
+	}},
+	{"camera-buffer", newFake, func(s *screen) {
+		s.press("4", "shift+tab", "ctrl+k", "'1MB")
+	}},
+	{"camera-source", newFake, func(s *screen) { s.press("4", "tab", "'v4l2:/de") }},
 	{"events", newFake, func(s *screen) { s.press("5"); s.send(storedMsg{events: s.f.stored}) }},
 	{"queue", newFake, func(s *screen) { s.press("6"); s.send(queueMsg{mails: s.f.mails}); s.press("down") }},
 	{"queue-deferred", newFake, func(s *screen) {
@@ -320,6 +328,32 @@ var states = []struct {
 	{"status-stuck", stuck, func(*screen) {}},
 	{"triggers-stuck", stuck, func(s *screen) { s.press("3", "down") }},
 	{"system", newFake, func(s *screen) { s.press("7") }},
+	{"system-problems", func() *fake { return troubled(4) }, func(s *screen) { s.press("7") }},
+	{"system-details", func() *fake { return troubled(4) }, func(s *screen) { s.press("7", "i") }},
+	{"system-zone", newFake, func(s *screen) { s.press("7", "tab", "tab", "ctrl+k", "'Europe/B") }},
+	{"system-zones", newFake, func(s *screen) { s.press("7", "tab", "tab", "ctrl+k", "'new", "ctrl+f", "down") }},
+	{"system-directory", newFake, func(s *screen) {
+		s.press("7")
+		s.toField("storage.directory")
+		s.press("'/mnt/disk")
+	}},
+	{"system-conflict", newFake, func(s *screen) {
+		s.press("7", "tab", "ctrl+k", "'Gate 4")
+		next := s.settings
+		next.Config, _, _ = config.PatchFor(next.Config, config.Secrets{}, []config.Change{{Key: "site.name", Value: "Gate 5"}})
+		next.Revision = "r2"
+		s.send(configMsg{settings: next})
+		s.press("shift+tab", "tab")
+	}},
+	{"system-week", newFake, func(s *screen) {
+		s.press("7")
+		s.toField(privacyActive)
+		s.press("enter", "a")
+	}},
+	{"triggers-form-and", newFake, func(s *screen) {
+		s.field("triggers.yard.and.source")
+		s.press("'e", "tab", "ctrl+k", "'700m")
+	}},
 	{"system-demo", func() *fake {
 		f := newFake()
 		f.snap.Status.Mode = "demo"
@@ -424,6 +458,18 @@ var states = []struct {
 var badCertificate = event.Step{Step: "tls", Target: "192.0.2.25:587", MS: 332, Text: "tls: failed to verify certificate: x509: certificate signed by unknown authority",
 	Verdict: "The server's certificate is of an authority that this box does not know",
 	Do:      "For a private server enter its CA file or pin; else check the server's name: somebody may be in between (a hotel's or office's portal)."}
+
+// troubled is a box with so many problems, all of them long.
+func troubled(n int) *fake {
+	f := newFake()
+	f.snap.Status.Problems = []string{
+		"The camera is lost: no frame for 42 s. Check its cable.",
+		"Mail is delayed: connection to mail.example.net:587 refused. It is tried again at 20:56; watchpost doctor says more.",
+		"The disk is nearly full: 82 MB are free in /var/lib/watchpost. Remove something or lower storage.max_bytes.",
+		"storage: storage.directory is /mnt/disk from the next start on; what waits in /var/lib/watchpost is not moved: let the queue run empty first, or move the folder",
+	}[:n]
+	return f
+}
 
 // sends tells 35 % of a mail as an engine does, over two seconds.
 func (s *screen) sends(id string, of int64) {

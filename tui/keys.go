@@ -23,6 +23,7 @@ var keys = struct {
 	MoveUp, MoveDown, Move, FireThis, Switch    key.Binding
 	Filter, Export, ExportAll                   key.Binding
 	Remove, RemoveAll                           key.Binding
+	Details                                     key.Binding
 }{
 	Test:     bind("t", "test mail", "t", "ctrl+t"),
 	Diagnose: bind("d", "diagnose", "d", "ctrl+d"),
@@ -80,5 +81,6 @@ var keys = struct {
 	ExportAll:   bind("E", "export all shown", "E"),
 	Remove:      bind("x", "remove", "x"),
 	RemoveAll:   bind("X", "remove all shown", "X"),
+	Details:     bind("i", "details", "i"),
 	Good:        bind("r", "last good settings", "r"),
 }

@@ -17,7 +17,7 @@ var mailFields = []string{
 	"mail.reply_address", "mail.destinations.1", "mail.destinations.2", "mail.destinations.3",
 	"",
 	"mail.subject",
-	"mail.hold_off", "mail.digest_after", "mail.daily_budget", "mail.state_mails", "mail.heartbeat",
+	"mail.hold_off", "mail.digest_after", "mail.daily_budget", "mail.state_mails", "mail.heartbeat", "mail.picture_wait", "mail.dst_mark",
 	"",
 	"smtp.ca_file", "smtp.pin",
 }

@@ -19,8 +19,12 @@ import (
 // the first field in the way and says why.
 func (p *mailPage) ready(a *app, not string, try bool) bool {
 	if f, ok := a.draft.Blocking(); ok {
-		p.focusKey(a, f.Key)
-		a.say = not + ": " + finding(f, a.draft.Raw(f.Key) != "")
+		a.toField(f.Key)
+		a.say = not + ": "
+		if ofItem(f.Key) {
+			a.say += itemOf(f.Key) + ": "
+		}
+		a.say += finding(f, a.draft.Raw(f.Key) != "")
 		return false
 	}
 	if !try {
@@ -236,6 +240,9 @@ func (p *mailPage) applied(a *app, m appliedMsg) tea.Cmd {
 	}
 	p.reload(a)
 	a.say = "Saved and in force."
+	if before.Raw("storage.directory") != a.draft.Raw("storage.directory") && !a.draft.Changed("storage.directory") {
+		a.say = "Saved and in force, but for the directory: that is from the next start on."
+	}
 	if a.status.Mode == "demo" {
 		a.say = "In force until you leave: the demo keeps nothing."
 	}

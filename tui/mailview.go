@@ -22,7 +22,7 @@ func (p *mailPage) bindings(a *app) []key.Binding {
 	switch {
 	case p.focused():
 		bs := []key.Binding{keys.FieldTest, keys.FieldDiagnose, keys.FieldSave, keys.FieldUndo, keys.Leave, keys.Empty}
-		if f, _ := config.Lookup(p.focusedKey()); len(f.Choices) > 0 {
+		if len(p.choicesOf(p.focusedKey())) > 0 {
 			bs = append([]key.Binding{bind("left/right", "choose")}, bs...)
 		}
 		if p.verdict(a, p.focusedKey()).Fix != "" {

@@ -38,9 +38,10 @@ func (p *mailPage) paste(a *app, text string) tea.Cmd {
 		}
 	}
 	whole, rest := firstLine(text)
-	if len(f.Choices) > 0 {
-		if !slices.Contains(f.Choices, whole) {
-			a.say = "One of: " + strings.Join(f.Choices, ", ") + "."
+	choices := p.choicesOf(k)
+	if len(choices) > 0 {
+		if !slices.Contains(choices, whole) {
+			a.say = "One of: " + strings.Join(choices, ", ") + "."
 			return nil
 		}
 		p.edit = newLine("", false)
@@ -53,7 +54,7 @@ func (p *mailPage) paste(a *app, text string) tea.Cmd {
 			a.say = "Invisible characters were left out of what was pasted: check it."
 		}
 	}
-	if len(f.Choices) > 0 {
+	if len(choices) > 0 {
 		p.edit.pos = 0
 	}
 	return nil

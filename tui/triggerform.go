@@ -30,13 +30,21 @@ var sources = []struct {
 // transferKinds are those of a transfer, as they are offered.
 var transferKinds = []struct{ key, kind string }{{"f", "ftp"}, {"s", "sftp"}, {"h", "http"}, {"m", "mqtt"}, {"e", "email"}}
 
-// triggerFields are the fields that a source uses, in the order of the form.
-func triggerFields(source event.Source) []string {
+// triggerFields are the fields that a source uses, with a second one where there
+// is, in the order of the form.
+func triggerFields(source, second event.Source) []string {
+	and := []string{"and.source"}
+	switch second {
+	case event.External, event.BuiltIn:
+		and = append(and, "and.within", "and.line")
+	case event.Motion, event.Sound:
+		and = append(and, "and.within")
+	}
 	own := map[event.Source][]string{
-		event.Motion:   {"threshold", "sensitivity", "zones", "and"},
-		event.BuiltIn:  {"line", "and"},
-		event.External: {"line", "edge", "debounce", "and"},
-		event.Sound:    {"and"},
+		event.Motion:   append([]string{"threshold", "sensitivity", "zones"}, and...),
+		event.BuiltIn:  append([]string{"line"}, and...),
+		event.External: append([]string{"line", "edge", "debounce"}, and...),
+		event.Sound:    and,
 		event.Timer:    {"every"},
 	}[source]
 	fields := slices.Concat([]string{"name", "source"}, own, []string{"active", "", "pre", "post", "interval", "quality", "full", "transfer"})
@@ -78,14 +86,19 @@ func transferFields(kind, auth, method string) []string {
 // itemOf is the name of the item that a key is of: yard of triggers.yard.source.
 func itemOf(k string) string {
 	_, rest, _ := strings.Cut(k, ".")
-	if i := strings.LastIndexByte(rest, '.'); i >= 0 {
-		return rest[:i]
+	name, _, ok := strings.Cut(rest, ".") // a name has no dot
+	if !ok {
+		return ""
 	}
-	return ""
+	return name
 }
 
-// leafOf is the last part of a key.
-func leafOf(k string) string { return k[strings.LastIndexByte(k, '.')+1:] }
+// leafOf is what follows the item in its key: source, and.source.
+func leafOf(k string) string {
+	_, rest, _ := strings.Cut(k, ".")
+	_, leaf, _ := strings.Cut(rest, ".")
+	return leaf
+}
 
 // ofItem reports whether a key is of a trigger or a transfer.
 func ofItem(k string) bool {
@@ -102,20 +115,23 @@ func itemIn(c config.Config, list, name string) int {
 	return slices.IndexFunc(c.Transfers, func(t config.Transfer) bool { return t.Name == name })
 }
 
-// itemKeys are the keys of all triggers and transfers of a configuration.
+// itemKeys are the keys of all triggers and transfers of a configuration, as a
+// form edits them.
 func itemKeys(c config.Config) []string {
 	var out []string
 	for _, f := range config.Fields() {
-		list, leaf, ok := strings.Cut(f.Key, ".*.")
-		switch {
-		case !ok:
-		case list == triggersKey:
-			for _, t := range c.Triggers {
-				out = append(out, list+"."+t.Name+"."+leaf)
-			}
-		case list == transfersKey:
-			for _, t := range c.Transfers {
-				out = append(out, list+"."+t.Name+"."+leaf)
+		for _, part := range f.Parts() {
+			list, leaf, ok := strings.Cut(part, ".*.")
+			switch {
+			case !ok:
+			case list == triggersKey:
+				for _, t := range c.Triggers {
+					out = append(out, list+"."+t.Name+"."+leaf)
+				}
+			case list == transfersKey:
+				for _, t := range c.Transfers {
+					out = append(out, list+"."+t.Name+"."+leaf)
+				}
 			}
 		}
 	}
@@ -124,20 +140,13 @@ func itemKeys(c config.Config) []string {
 
 // editing is the form of one trigger or transfer.
 type editing struct {
-	form
-	list, name string      // name: the saved one, which the keys have
-	week       *activeTime // open over the form
+	sheet
+	list, name string // name: the saved one, which the keys have
 }
 
 func newEditing(a *app, list, name string) *editing {
-	e := &editing{form: newForm(nil), list: list, name: name}
+	e := &editing{sheet: newSheet(a, nil), list: list, name: name}
 	e.choices = func(k string) []string { return choicesIn(a, k) }
-	e.shows = func(k string) (string, bool) {
-		if k == "" || leafOf(k) != "active" {
-			return "", false
-		}
-		return spansText(a.activeOf(k)), true
-	}
 	e.empties = func(k string) string { return emptyOf(a, k) }
 	e.says = func(k string) string { return sayOf(a, k) }
 	e.refresh(a)
@@ -147,7 +156,7 @@ func newEditing(a *app, list, name string) *editing {
 // refresh shows the fields that what is chosen now uses.
 func (e *editing) refresh(a *app) {
 	raw := func(leaf string) string { return a.draft.Raw(e.list + "." + e.name + "." + leaf) }
-	leaves := triggerFields(event.Source(raw("source")))
+	leaves := triggerFields(event.Source(raw("source")), event.Source(raw("and.source")))
 	if e.list == transfersKey {
 		leaves = transferFields(raw("kind"), raw("auth"), raw("method"))
 	}
@@ -165,8 +174,7 @@ func (e *editing) refresh(a *app) {
 	e.show(a, ks)
 }
 
-// choicesIn are the choices of fields that have them by what else is configured,
-// and of those that are only on or off.
+// choicesIn are the choices of fields that have them by what else is configured.
 func choicesIn(a *app, k string) []string {
 	if !ofItem(k) {
 		return nil
@@ -178,17 +186,26 @@ func choicesIn(a *app, k string) []string {
 			all = append(all, t.Name)
 		}
 		return all
-	case "notify", "discovery":
-		return []string{"true", "false"}
 	}
 	return nil
+}
+
+// usualPort is the port that a transfer uses where none is set.
+func usualPort(a *app, name string) string {
+	i, c := a.item(transfersKey, name), a.drafted()
+	if i < 0 || i >= len(c.Transfers) {
+		return ""
+	}
+	t := c.Transfers[i]
+	t.Port = 0
+	return fmt.Sprintf("%d, the usual one", config.PortOf(t))
 }
 
 // emptyOf is what an empty field of a trigger or transfer stands for.
 func emptyOf(a *app, k string) string {
 	switch leafOf(k) {
-	case "and":
-		return "no second source"
+	case "port":
+		return usualPort(a, itemOf(k))
 	case "hold_off":
 		return a.draft.Raw("mail.hold_off") + ", as on the Mail page"
 	case "destinations":

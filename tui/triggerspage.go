@@ -1,7 +1,6 @@
 package tui
 
 import (
-	"slices"
 	"strings"
 
 	"charm.land/bubbles/v2/key"
@@ -60,56 +59,33 @@ func (a *app) stateOf(name string) (event.Trigger, bool) {
 	return event.Trigger{Name: name}, false
 }
 
-// editor of the page: its form, while a field of it is focused or the week is open.
+// editor of the page: its sheet, while a field of it is focused.
 
-func (p *triggersPage) focused() bool {
-	return p.edit != nil && (p.edit.focused() || p.edit.week != nil)
-}
+func (p *triggersPage) focused() bool { return p.edit != nil && p.edit.focused() }
 
-func (p *triggersPage) leave(*app) {
+func (p *triggersPage) open() *sheet { return &p.edit.sheet }
+
+func (p *triggersPage) leave(a *app) {
 	if p.edit != nil {
-		p.edit.form.at, p.edit.week = -1, nil
+		p.edit.leave(a)
 	}
 }
 
 func (p *triggersPage) fieldKey(a *app, k tea.KeyPressMsg) (tea.Cmd, bool) {
-	e := p.edit
-	if e.week != nil {
-		closed, taken := e.week.press(a, k)
-		if closed {
-			e.week = nil
-		}
-		return nil, taken
-	}
-	if _, fixed := e.shows(e.form.key()); fixed && (key.Matches(k, keys.Enter) || k.String() == "space" || k.String() == "right") {
-		e.week = &activeTime{key: e.form.key()}
-		return nil, true
-	} else if fixed && k.Text != "" && !k.Mod.Contains(tea.ModAlt) {
-		a.say = "Enter opens the week, where days and times are set."
-		return nil, true
-	}
-	taken := e.press(a, k)
-	e.refresh(a)
+	taken := p.edit.take(a, k)
+	p.edit.refresh(a)
 	return nil, taken
 }
 
-func (p *triggersPage) fieldHelp(a *app) string {
-	if p.edit.week != nil {
-		return p.edit.week.help(a)
-	}
-	return p.edit.help(a)
-}
+func (p *triggersPage) fieldHelp(a *app) string { return p.edit.help(a) }
 
 func (p *triggersPage) paste(a *app, text string) tea.Cmd {
-	switch {
-	case p.edit == nil || !p.edit.focused():
+	if p.edit == nil || !p.edit.focused() {
 		a.say = "There is no field here to paste into: Enter opens a trigger, Tab enters a field."
-	case p.edit.week != nil:
-		a.say = "Nothing can be pasted here."
-	default:
-		p.edit.paste(a, text)
-		p.edit.refresh(a)
+		return nil
 	}
+	p.edit.paste(a, text)
+	p.edit.refresh(a)
 	return nil
 }
 
@@ -123,10 +99,7 @@ func (p *triggersPage) goTo(a *app, k string) {
 	if p.edit == nil || p.edit.list != list || p.edit.name != itemOf(k) {
 		p.edit = newEditing(a, list, itemOf(k))
 	}
-	p.edit.week = nil
-	if i := slices.Index(p.edit.keys, k); i >= 0 {
-		p.edit.focus(a, i)
-	}
+	p.edit.goTo(a, k)
 }
 
 // follow keeps the form on its item in a newer configuration: old is the draft on
@@ -158,8 +131,7 @@ func (p *triggersPage) reload(a *app) {
 			}
 		}
 		e.refresh(a)
-		e.load(a, false)
-		e.changed = false
+		e.sheet.reload(a)
 	}
 }
 
@@ -219,13 +191,8 @@ func (p *triggersPage) editKey(a *app, k tea.KeyPressMsg) bool {
 		if n := a.unsavedOn(triggersAt); n > 0 {
 			a.say = plural(n, "unsaved change") + " on this page: w saves, u takes the last one back."
 		}
-	case key.Matches(k, keys.Enter, keys.Next):
-		p.edit.form.at = -1
-		p.edit.move(a, 1)
-	case key.Matches(k, keys.Prev):
-		p.edit.form.at = 0
-		p.edit.move(a, -1)
-	case slices.Contains([]string{"left", "right", "home", "end", "pgup", "pgdown", "backspace", "ctrl+h", "ctrl+k", "ctrl+f", "delete"}, k.String()):
+	case p.edit.enter(a, k):
+	case editKey(k):
 		a.say = "Tab or Enter enters a field; Esc closes the form."
 	default:
 		return false
@@ -235,8 +202,6 @@ func (p *triggersPage) editKey(a *app, k tea.KeyPressMsg) bool {
 
 func (p *triggersPage) bindings(a *app) []key.Binding {
 	switch es := p.entries(a); {
-	case p.edit != nil && p.edit.week != nil:
-		return p.edit.week.bindings()
 	case p.edit != nil && p.edit.focused():
 		return p.edit.bindings(a)
 	case p.edit != nil:
@@ -250,7 +215,7 @@ func (p *triggersPage) bindings(a *app) []key.Binding {
 }
 
 func (p *triggersPage) hint(a *app) string {
-	n, names := a.unsavedOn(triggersAt), a.itemConflicts()
+	n, names := a.unsavedOn(triggersAt), a.conflictsOn(triggersAt)
 	switch {
 	case len(names) > 0:
 		return "Changed elsewhere as well: " + strings.Join(names, ", ") + ". Enter the field to see the other value; u takes it."

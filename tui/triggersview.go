@@ -13,8 +13,8 @@ import (
 
 func (p *triggersPage) body(a *app, w, h int) ([]string, *tea.Position) {
 	if e := p.edit; e != nil && a.draft != nil {
-		if e.week != nil {
-			return e.week.body(a, w, h)
+		if lines, cursor := e.over(a, w, h); lines != nil {
+			return lines, cursor
 		}
 		if len(e.keys) >= h {
 			return e.form.body(a, w, h)

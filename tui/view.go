@@ -116,7 +116,7 @@ func (a *app) tabs(w int) string {
 		if w < 76 && i != a.at {
 			name = fmt.Sprint(i + 1)
 		}
-		if (i == mailAt || i == triggersAt) && a.unsavedOn(i) > 0 {
+		if a.unsavedOn(i) > 0 {
 			name += "*"
 		}
 		if i == a.at {
@@ -135,7 +135,7 @@ func (a *app) message() string {
 		return a.qu.text
 	case a.say != "":
 		return a.say
-	case a.helping && len(helpLines(a.w)) > a.h-5-messages:
+	case a.helping && len(a.helpText(a.w)) > a.h-5-messages:
 		return "Up and down show more; any other key closes the help."
 	case a.helping:
 		return "Any key closes the help."
@@ -173,7 +173,7 @@ func (a *app) keyLine(w int) string {
 
 // help shows the part of the help that fits.
 func (a *app) help(w, rows int) []string {
-	lines := helpLines(w)
+	lines := a.helpText(w)
 	a.helpTop = max(0, min(a.helpTop, len(lines)-rows))
 	return lines[a.helpTop:min(len(lines), a.helpTop+rows)]
 }
@@ -181,7 +181,7 @@ func (a *app) help(w, rows int) []string {
 // scrollHelp takes the keys that move the help; false: k is none, or all is in view.
 func (a *app) scrollHelp(k tea.KeyPressMsg) bool {
 	rows := a.h - 5 - messages
-	if len(helpLines(a.w)) <= rows {
+	if len(a.helpText(a.w)) <= rows {
 		return false
 	}
 	switch {
@@ -196,24 +196,36 @@ func (a *app) scrollHelp(k tea.KeyPressMsg) bool {
 	default:
 		return false
 	}
-	a.helpTop = max(0, min(a.helpTop, len(helpLines(a.w))-rows))
+	a.helpTop = max(0, min(a.helpTop, len(a.helpText(a.w))-rows))
 	return true
 }
 
-// helpLines explains the keys and the pages, in as many columns as there is room for.
-func helpLines(w int) []string {
-	const keyW, whatW = 11, 15
-	entries := func(title string, bs ...key.Binding) []string {
-		lines := []string{"  " + accent.Render(title)}
-		for row := range slices.Chunk(bs, max(1, w/(keyW+whatW))) {
-			l := ""
-			for _, b := range row {
-				l += strong.Render(fit(b.Help().Key, keyW)) + fit(b.Help().Desc, whatW)
-			}
-			lines = append(lines, "  "+strings.TrimRight(l, " "))
-		}
-		return lines
+// helpText is the help: of what is open over a form first.
+func (a *app) helpText(w int) []string {
+	lines := helpLines(w)
+	if e, ok := a.focusedEditor().(interface{ open() *sheet }); ok && e.open().week != nil {
+		lines = append(helpEntries(w, "In the week of an active time", e.open().week.helpBindings()...), lines...)
 	}
+	return lines
+}
+
+// helpEntries are keys under a title, in as many columns as there is room for.
+func helpEntries(w int, title string, bs ...key.Binding) []string {
+	const keyW, whatW = 11, 15
+	lines := []string{"  " + accent.Render(title)}
+	for row := range slices.Chunk(bs, max(1, w/(keyW+whatW))) {
+		l := ""
+		for _, b := range row {
+			l += strong.Render(fit(b.Help().Key, keyW)) + fit(b.Help().Desc, whatW)
+		}
+		lines = append(lines, "  "+strings.TrimRight(l, " "))
+	}
+	return lines
+}
+
+// helpLines explains the keys and the pages.
+func helpLines(w int) []string {
+	entries := func(title string, bs ...key.Binding) []string { return helpEntries(w, title, bs...) }
 	lines := entries("While no field is focused", keys.Pages, keys.Test, keys.Diagnose, keys.Save, keys.Undo, keys.Privacy, keys.Quit)
 	lines = append(lines, entries("In a field", keys.FieldPages, keys.FieldTest, keys.FieldDiagnose, keys.FieldSave, keys.FieldUndo, keys.FieldQuit,
 		bind("tab, enter", "next field"), bind("shift+tab", "field before"), bind("esc, ^g", "leave field"),

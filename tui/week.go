@@ -66,6 +66,14 @@ func coverMark(halves []schedule.Cover) string {
 	return "."
 }
 
+// weekText is spansText of a field.
+func weekText(k string, spans []config.Span) string {
+	if k == privacyActive && len(spans) == 0 {
+		return "by hand only"
+	}
+	return spansText(spans)
+}
+
 // spansText is an active time in words: Mon-Fri 18:00-06:00; Sat Sun whole day.
 func spansText(spans []config.Span) string {
 	if len(spans) == 0 {

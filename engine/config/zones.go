@@ -29,6 +29,9 @@ func ZonesLike(begun string) []string {
 // zonesText names the first of some zones, and how many there are beside.
 func zonesText(found []string) string {
 	const most = 2
+	if len(found) == 1 {
+		return "Is " + found[0] + " meant?"
+	}
 	if len(found) <= most {
 		return "Such as " + strings.Join(found, ", ") + "."
 	}
