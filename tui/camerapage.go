@@ -52,13 +52,26 @@ func (a *app) cameraVerdict(k string) config.Verdict {
 		v.Short, v.Fix = "^f: the one found", a.foundCamera()
 		v.Text = "The first camera found is used: " + v.Fix + ". Name it, so that no other one takes its place."
 	}
+	if k == "camera.buffer" && v.Level <= config.OK {
+		n, s := a.bufferHolds()
+		if v.Short = fmt.Sprintf("%s, %d s", plural(n, "image"), s); len(v.Short) > 20 {
+			v.Short = fmt.Sprintf("%d images", n)
+		}
+	}
 	return v
 }
 
-// bufferSays tells how much the image buffer as typed holds: by what it holds now
-// where the pictures stay as large as they are, else by experience.
+// bufferSays tells how much the image buffer as typed holds.
 func (a *app) bufferSays() string {
 	field, _ := config.Lookup("camera.buffer")
+	n, s := a.bufferHolds()
+	return fmt.Sprintf("%s It holds about %s, the last %d s.", field.Help, plural(n, "image"), s)
+}
+
+// bufferHolds is about how many images the image buffer as typed holds, and for how
+// many seconds: by what it holds now where the pictures stay as large as they are,
+// else by experience.
+func (a *app) bufferHolds() (images, seconds int) {
 	c, now, b := a.drafted(), a.settings.Config.Camera, a.status.Buffer
 	quality, every := 1, 1/float64(max(1, c.Camera.FPS)) // seconds
 	for i, t := range c.Triggers {
@@ -75,7 +88,7 @@ func (a *app) bufferSays() string {
 		n = float64(b.Fit) * float64(c.Camera.Buffer) / float64(b.MaxBytes)
 		every = b.Seconds / float64(b.Fit)
 	}
-	return fmt.Sprintf("%s It holds about %s, the last %.0f s.", field.Help, plural(int(min(n, 99_999)), "image"), min(n*every, 99_999))
+	return int(min(n, 99_999)), int(min(n*every, 99_999) + 0.5)
 }
 
 func (p *cameraPage) hint(a *app) string {

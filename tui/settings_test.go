@@ -127,7 +127,7 @@ func TestBufferTellsWhatItHolds(t *testing.T) {
 	s.set("camera.width", "1280")
 	s.set("camera.height", "960")
 	s.toField("camera.buffer")
-	s.sees("holds about 68 images, the last 34 s", "ok about 68 images")
+	s.sees("holds about 68 images, the last 34 s", "ok 68 images, 34 s")
 	s.set("camera.buffer", "2MB")
 	s.sees("too small", `"yard" has 25 images`, "^f: 7MB")
 	s.press("ctrl+f")

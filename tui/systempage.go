@@ -28,6 +28,10 @@ func newSystemPage(a *app) *systemPage {
 			return clean(a.status.Clock.Zone) + ", the system's"
 		case "storage.directory":
 			return storeDirectory(a.status)
+		case "site.holidays", "privacy.line", "serial":
+			return "none"
+		case "ssh.listen":
+			return "off"
 		}
 		return ""
 	}
