@@ -268,6 +268,14 @@ func TestSettingsInConflict(t *testing.T) {
 	s.f.settings = next
 	s.send(configMsg{settings: next})
 	s.sees("Changed elsewhere as well: Keep for.", "!Keep for 7d", "changed elsewhere")
+	s.press("backspace", "'h", "ctrl+u") // what is typed on is the same step
+	if got := s.draft.Raw("storage.max_age"); got != "90d" || s.unsaved() != 0 {
+		t.Errorf("undone: %q, %v", got, s.draft.Changes())
+	}
+	s = open(t, newFake(), 80, 24)
+	s.set("storage.max_age", "7d")
+	s.f.settings = next
+	s.send(configMsg{settings: next})
 	s.press("esc")
 	s.press("w")
 	s.sees("Save over what was changed elsewhere? Keep for")

@@ -164,8 +164,9 @@ func (s *sheet) goTo(a *app, k string) {
 	}
 }
 
-// reload takes the form's text from a draft that is new.
+// reload takes the form's text from a draft that is new. What is typed on in a field
+// in conflict is the same step: undo takes the other side's value.
 func (s *sheet) reload(a *app) {
 	s.load(a, false)
-	s.changed = false
+	s.changed = s.changed && s.focused() && a.mailPage().conflicts[s.form.key()]
 }
