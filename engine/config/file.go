@@ -154,12 +154,17 @@ func (f *File) judge(b content) (Loaded, map[string]Finding) {
 		}
 	}
 	found := append(main.out, kept.out...)
-	if !hasErrors(found) { // one fault, one line: what follows from a wrong value is not told
+	wrong := hasErrors(found)
+	if !wrong {
 		found = append(found, unusedSecrets(c, s, kept)...)
-		for _, x := range cross(c, s) {
-			if !slices.ContainsFunc(found, func(y Finding) bool { return y.Key == x.Key && y.Verdict == x.Verdict }) {
-				found = joined(found, locate(x.Finding, where, f.path))
-			}
+	}
+	read := found
+	for _, x := range cross(c, s) {
+		if wrong && (x.Level != Error || follows(x.Key, read)) { // one fault, one line
+			continue
+		}
+		if !slices.ContainsFunc(found, func(y Finding) bool { return y.Key == x.Key && y.Verdict == x.Verdict }) {
+			found = joined(found, locate(x.Finding, where, f.path))
 		}
 	}
 	f.sort(found)
@@ -167,6 +172,26 @@ func (f *File) judge(b content) (Loaded, map[string]Finding) {
 		found = found[:maxFindings]
 	}
 	return Loaded{Config: c, Secrets: s, Revision: b.revision(), Findings: found}, where
+}
+
+// follows reports whether what is wrong at a key may come from a value that could
+// not be read: one of the same section or item, or of a trigger's transfer the
+// transfers' names.
+func follows(key string, found []Finding) bool {
+	within := func(key, whole string) bool { return key == whole || strings.HasPrefix(key, whole+".") }
+	return slices.ContainsFunc(found, func(y Finding) bool {
+		switch sp, ok := find(key); {
+		case y.Level != Error:
+			return false
+		case ok && sp.f.Key == "triggers.*.transfer":
+			nameless := within(y.Key, transfers.key) && (strings.Count(y.Key, ".") < 2 || strings.HasSuffix(y.Key, ".name"))
+			return y.Key == key || nameless
+		case ok && sp.name != "":
+			return within(y.Key, sp.in.key+"."+sp.name)
+		}
+		section, _, _ := strings.Cut(key, ".")
+		return within(y.Key, section)
+	})
 }
 
 // unusedSecrets tells of passwords that belong to no transfer. Their names are not

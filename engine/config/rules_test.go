@@ -229,3 +229,31 @@ func TestDateIs(t *testing.T) {
 		}
 	}
 }
+
+func toldOf(l Loaded) string {
+	var got []string
+	for _, f := range l.Findings {
+		got = append(got, f.Key+" "+f.Level.Mark()+" "+f.Short)
+	}
+	return strings.Join(got, ", ")
+}
+
+// One fault does not hide another that has nothing to do with it; what follows
+// from a fault is not told beside it.
+func TestFaultsHideNoOthers(t *testing.T) {
+	for _, c := range []struct{ file, want string }{
+		{"smtp: {port: 99999}\ntriggers: [{name: yard, transfer: nas}]\n", "smtp.port ! at most 65535, triggers.yard.transfer ! no such transfer"},
+		{"triggers: [{name: yard, threshold: 12, transfer: nas}]\n", "triggers.yard.threshold ! at most 9, triggers.yard.transfer ! no such transfer"},
+		{"triggers: [{name: yard, transfer: nas}]\ntransfers: [{name: nas, kind: ftp, server: nas.local, port: 99999}]\n", "transfers.nas.port ! at most 65535"},
+		{"triggers: [{name: yard, transfer: nas}]\ntransfers: [{nme: nas, kind: ftp, server: nas.local}]\n", "transfers.1.nme ! unknown key, transfers.1.name ! name is missing"},
+		{"triggers: [{name: yard, transfer: nas}]\ntransfers: {name: nas}\n", "transfers ! not a list"},
+		{"smtp: {port: 99999, username: u, security: none}\n", "smtp.port ! at most 65535, smtp.security ? not encrypted"},
+		{"camera: {fps: fast}\nsmtp: {username: u, security: none}\n", "camera.fps ! not a number, smtp.security ! password in clear"},
+		{"camera: {fps: fast}\ntransfers: [{name: nas, kind: mqtt, server: nas.local, security: starttls}]\n", "camera.fps ! not a number, transfers.nas.security ! not with mqtt"},
+	} {
+		got := toldOf(load(t, made(t, c.file, "")))
+		if got != c.want {
+			t.Errorf("%s\n got %s\nwant %s", c.file, got, c.want)
+		}
+	}
+}
