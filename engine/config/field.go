@@ -17,7 +17,7 @@ type Field struct {
 	Check func(raw string) Verdict
 
 	values string   // for the reference: what may stand there
-	kinds  []string // of a transfer, that use the field; none: all
+	kinds  []string // of a transfer, or sources of a trigger, that use the field; none: all
 	of     string   // of a part: the key of the field that it is a part of; see parts.go
 	form   form
 	must   bool // an empty value is not allowed

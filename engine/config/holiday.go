@@ -106,17 +106,22 @@ func neverComes(spans []Span, holidays []Date, today time.Time) bool {
 			return false
 		}
 	}
-	year, month, dayOf := today.AddDate(0, 0, -1).Date() // one that began yesterday may run over midnight
-	for _, d := range holidays {
-		if d.Year == 0 || d.Year > year || d.Year == year && (d.Month > month || d.Month == month && d.Day >= dayOf) {
-			return false
-		}
-	}
-	return true
+	return !holidayComes(holidays, today.AddDate(0, 0, -1)) // one that began yesterday may run over midnight
 }
 
-// isAlways reports that spans cover every minute of every day.
-func isAlways(spans []Span, holidays []Date) bool {
+// holidayComes reports whether a holiday is on a day or after it.
+func holidayComes(holidays []Date, from time.Time) bool {
+	year, month, dayOf := from.Date()
+	for _, d := range holidays {
+		if d.Year == 0 || d.Year > year || d.Year == year && (d.Month > month || d.Month == month && d.Day >= dayOf) {
+			return true
+		}
+	}
+	return false
+}
+
+// isAlways reports that spans cover every minute of every day from today on.
+func isAlways(spans []Span, holidays []Date, today time.Time) bool {
 	const all = 24 * 60
 	const kinds = 8 // the weekdays, and a holiday
 	var covered [kinds][all]bool
@@ -160,7 +165,7 @@ func isAlways(spans []Span, holidays []Date) bool {
 		}
 	}
 	for kind := range kinds {
-		if kind == 7 && len(holidays) == 0 {
+		if kind == 7 && !holidayComes(holidays, today) {
 			break
 		}
 		for _, c := range covered[kind] {

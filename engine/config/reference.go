@@ -26,7 +26,7 @@ func Reference() string {
 		case f.Secret:
 			help += " In `secrets.yaml`, mode 0600, under the same key."
 		}
-		if len(f.kinds) > 0 {
+		if len(f.kinds) > 0 && listIn(f.Key) == &transfers { // a trigger's help says it where it is not plain
 			help = "(" + strings.Join(f.kinds, ", ") + ") " + help
 		}
 		def := ""

@@ -21,6 +21,41 @@ func triggerRules(c *Config, _ *Secrets, i int, key string, add adder) {
 	if t.And != nil && t.And.Source == t.Source {
 		add(key+".and", wrong("its own source", "A second source is another one than the trigger's own."), key+".and.source", key+".source")
 	}
+	unusedByTrigger(c, i, key, add)
+	extentRules(t, key, add)
+}
+
+// unusedByTrigger tells of what is set and has no use for the trigger's sources.
+func unusedByTrigger(c *Config, i int, key string, add adder) {
+	t := c.Triggers[i]
+	if t.Source == "" {
+		return
+	}
+	for j := range triggerFields {
+		f := &triggerFields[j]
+		used := len(f.kinds) == 0 || slices.Contains(f.kinds, string(t.Source))
+		leaf := f.Key[strings.LastIndexByte(f.Key, '.')+1:]
+		if t.And != nil && leaf != "line" && leaf != "edge" { // of the second source these are its own
+			used = used || slices.Contains(f.kinds, string(t.And.Source))
+		}
+		if value := f.get(place{c: c, item: i}); !used && value != f.Default && value != "" {
+			add(key+"."+leaf, wary("not used", "A trigger with the source "+string(t.Source)+" has no use for this."), key+".source")
+		}
+	}
+}
+
+// extentRules tell of images before and after that do not come, or do not end.
+func extentRules(t Trigger, key string, add adder) {
+	shorter := func(e Extent) bool { return e.Time > 0 && e.Time < t.Interval }
+	if shorter(t.Pre) {
+		add(key+".pre", wary("under the interval", "Images are "+formatDuration(t.Interval)+" apart: there is one from before at most."), key+".interval")
+	}
+	switch after := max(t.Post.Time, time.Duration(t.Post.Images)*t.Interval); {
+	case t.Source == event.Timer && t.Every > 0 && after >= t.Every:
+		add(key+".post", wary("never ends", "The timer fires again before these are taken: all becomes one event without an end."), key+".every", key+".interval")
+	case shorter(t.Post):
+		add(key+".post", wary("under the interval", "Images are "+formatDuration(t.Interval)+" apart: there is none after the trigger's own."), key+".interval")
+	}
 }
 
 // crossTransfers judges what triggers say of transfers and transfers of the mail.
@@ -178,7 +213,7 @@ func crossTimes(c Config, add adder) {
 	switch {
 	case neverComes(c.Privacy.Active, c.Site.Holidays, today()):
 		add("privacy.active", never, "site.holidays")
-	case isAlways(c.Privacy.Active, c.Site.Holidays):
+	case isAlways(c.Privacy.Active, c.Site.Holidays, today()):
 		add("privacy.active", wary("always", "This is all the time: no trigger ever fires and no image is taken."))
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"watchpost/engine/event"
 )
 
 // findings is what Validate says of a configuration, in short.
@@ -254,6 +256,72 @@ func TestFaultsHideNoOthers(t *testing.T) {
 		got := toldOf(load(t, made(t, c.file, "")))
 		if got != c.want {
 			t.Errorf("%s\n got %s\nwant %s", c.file, got, c.want)
+		}
+	}
+}
+
+// A span without its end says when it ends; privacy mode by its schedule, that it has none.
+func TestEndsOfActiveTimes(t *testing.T) {
+	defer func(was func() time.Time) { today = was }(today)
+	today = func() time.Time { return time.Date(2026, 6, 18, 12, 0, 0, 0, time.UTC) }
+	for raw, want := range map[string]string{
+		`{from: "18:00"}`:                               "until midnight",
+		`{days: [mon], from: "18:00"}`:                  "until midnight",
+		`[{days: [tue]}, {days: [mon], from: "18:00"}]`: "until midnight",
+		`{days: [mon]}`:                                 "",
+		`{to: "06:00"}`:                                 "",
+		`{from: "18:00", to: "24:00"}`:                  "",
+	} {
+		for _, key := range []string{"privacy.active", "triggers.yard.active"} {
+			f, _ := Lookup(key)
+			if v := f.Check(raw); v.Short != want || v.Blocks() || (v.Level == Warning) != (want != "") {
+				t.Errorf("%s %s: %+v", key, raw, v)
+			}
+		}
+	}
+	for holidays, want := range map[string]bool{"": true, "2026-01-01": true, "2026-12-25": false, "12-25": false} {
+		c := Default()
+		c.Privacy.Active, _ = parseActive("{days: [mon, tue, wed, thu, fri, sat, sun]}")
+		if holidays != "" {
+			c.Site.Holidays, _ = parseHolidays(holidays)
+		}
+		if got := strings.Contains(findings(c, Secrets{}), "privacy.active ? always"); got != want {
+			t.Errorf("%s: %v", holidays, got)
+		}
+	}
+}
+
+// Keys that a trigger's source has no use for, and images that never come or never end.
+func TestTriggerRules(t *testing.T) {
+	for _, c := range []struct {
+		change func(*Trigger)
+		want   string
+	}{
+		{func(t *Trigger) {}, ""},
+		{func(t *Trigger) { t.Edge = "both" }, "edge ? not used"},
+		{func(t *Trigger) { t.Debounce, t.Line, t.Every = time.Second, "gpiochip0:4", time.Minute }, "every ? not used, line ? not used, debounce ? not used"},
+		{func(t *Trigger) { t.Threshold, t.Zones = 3, []Zone{{1, 2, 3, 4}} }, ""},
+		{func(t *Trigger) { t.Source, t.Threshold, t.Zones = event.Manual, 3, []Zone{{1, 2, 3, 4}} }, "threshold ? not used, zones ? not used"},
+		{func(t *Trigger) {
+			t.Source, t.Threshold, t.And = event.Manual, 3, &And{Source: event.Motion, Within: time.Second}
+		}, ""},
+		{func(t *Trigger) {
+			t.Source, t.Notify, t.Subject, t.Destinations = event.Timer, false, "S", []string{"a@x.org"}
+		}, "destinations ? not used, subject ? not used"},
+		{func(t *Trigger) { t.Pre, t.Interval = Extent{Time: 3 * time.Second}, 10*time.Second }, "pre ? under the interval"},
+		{func(t *Trigger) { t.Post, t.Interval = Extent{Time: 3 * time.Second}, 5*time.Second }, "post ? under the interval"},
+		{func(t *Trigger) { t.Post = Extent{} }, ""},
+		{func(t *Trigger) { t.Source, t.Notify, t.Every = event.Timer, false, 5*time.Second }, "post ? never ends"},
+		{func(t *Trigger) {
+			t.Source, t.Notify, t.Every, t.Post = event.Timer, false, 5*time.Second, Extent{Images: 2}
+		}, ""},
+	} {
+		cfg, s := mailed()
+		tr := ExampleTrigger()
+		c.change(&tr)
+		cfg.Triggers = []Trigger{tr}
+		if got := strings.ReplaceAll(findings(cfg, s), "triggers.motion.", ""); got != c.want {
+			t.Errorf("%+v:\n got %s\nwant %s", tr, got, c.want)
 		}
 	}
 }

@@ -102,14 +102,18 @@ func parseActive(raw string) ([]Span, Verdict) {
 		return nil, wrong("at most 28 spans", "There are at most 28 spans of active time.")
 	}
 	var spans []Span
+	worst := fine("")
 	for _, item := range list {
 		s, v := parseSpan(item)
-		if v.Level != OK {
+		if v.Blocks() {
 			return nil, v
+		}
+		if v.Level == Warning {
+			worst = v
 		}
 		spans = append(spans, s)
 	}
-	return spans, fine("")
+	return spans, worst
 }
 
 func parseSpan(n *yaml.Node) (s Span, v Verdict) {
@@ -119,7 +123,9 @@ func parseSpan(n *yaml.Node) (s Span, v Verdict) {
 	if v.Level != OK {
 		return s, v
 	}
+	begins, ends := false, false
 	for _, p := range pairs {
+		begins, ends = begins || p.key == "from", ends || p.key == "to"
 		switch p.key {
 		case "days":
 			if p.value.Kind != yaml.SequenceNode {
@@ -157,6 +163,9 @@ func parseSpan(n *yaml.Node) (s Span, v Verdict) {
 		default:
 			return s, wrong("unknown key", "There is no "+quote(p.key)+" here, only days, from and to.")
 		}
+	}
+	if begins && !ends {
+		return s, wary("until midnight", `Without to it ends at midnight: add to: "06:00", or to: "24:00" if midnight is meant.`)
 	}
 	return s, fine("")
 }
