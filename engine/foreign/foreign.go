@@ -5,7 +5,12 @@
 package foreign
 
 import (
+	"cmp"
 	"encoding/base64"
+	"encoding/json"
+	"html"
+	"net/url"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -49,15 +54,33 @@ func Sanitise(s string) string {
 	return s
 }
 
-// Scrub takes secrets and their base64, padded or not, out of a text, should a
-// server echo them.
+// Scrub takes secrets out of a text, should a server echo them: as they are, in
+// base64, padded or not, and as JSON, HTML and a URL have them.
 func Scrub(text string, secrets ...string) string {
+	var forms []string
 	for _, s := range secrets {
 		if len(s) < 4 {
 			continue // would mangle every reply, and says nothing
 		}
-		text = strings.ReplaceAll(text, s, "****")
-		text = strings.ReplaceAll(text, base64.RawStdEncoding.EncodeToString([]byte(s)), "****")
+		quoted, _ := json.Marshal(s) // a string has JSON
+		plain := strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s)
+		for _, form := range []string{s, base64.RawStdEncoding.EncodeToString([]byte(s)), base64.RawURLEncoding.EncodeToString([]byte(s)),
+			string(quoted[1:len(quoted)-1]), plain, html.EscapeString(s), url.QueryEscape(s), url.PathEscape(s)} {
+			if !slices.Contains(forms, form) && strings.Contains(text, form) {
+				forms = append(forms, form)
+			}
+		}
+	}
+	// The longest first: of two that begin alike the shorter one would leave the rest.
+	slices.SortFunc(forms, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
+	for _, form := range forms {
+		text = strings.ReplaceAll(text, form, "****")
 	}
 	return text
+}
+
+// Harmless is Sanitise without the secrets, also where something invisible stood
+// between their letters.
+func Harmless(text string, secrets ...string) string {
+	return Scrub(Sanitise(Scrub(text, secrets...)), secrets...)
 }

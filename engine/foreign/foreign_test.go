@@ -32,4 +32,14 @@ func TestScrub(t *testing.T) {
 			t.Errorf("%q: %q", text, got)
 		}
 	}
+	// However it is written, and where another secret begins as it does.
+	const token = `tok"en+\/odd<chars>`
+	for _, text := range []string{
+		token, "to\u200bk\"en+\\/odd<chars>", `tok\"en+\\/odd<chars>`, `tok\"en+\\/odd\u003cchars\u003e`, "tok%22en%2B%5C%2Fodd%3Cchars%3E",
+		`tok&#34;en+\/odd&lt;chars&gt;`, "dG9rImVuK1wvb2RkPGNoYXJzPg", "dG9rImVuK1wvb2RkPGNoYXJzPg==",
+	} {
+		if got := Harmless("bad: "+text, `tok"e`, token); strings.TrimRight(got, "=") != "bad: ****" {
+			t.Errorf("%q: %q", text, got)
+		}
+	}
 }

@@ -7,11 +7,8 @@ import (
 	"watchpost/engine/foreign"
 )
 
-// serverWords makes what a server said harmless. The secret is taken out before the
-// text is cut, and again once nothing invisible keeps its halves apart.
-func serverWords(text, secret string) string {
-	return foreign.Scrub(foreign.Sanitise(foreign.Scrub(text, secret)), secret)
-}
+// serverWords makes what a server said harmless.
+func serverWords(text, secret string) string { return foreign.Harmless(text, secret) }
 
 // lastWords holds the end of what a server said. It is the FTP library's debug
 // output, which gives the commands too: those do not begin with a reply's code.

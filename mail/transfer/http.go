@@ -226,7 +226,7 @@ func (s *httpSession) judge(reply *http.Response, text []byte) (string, error) {
 		words := foreign.Scrub(string(text), s.secrets()...) // before the cut could leave half of one
 		said += " " + words[:min(len(words), keptBody)]
 	}
-	said = foreign.Sanitise(foreign.Scrub(said, s.secrets()...))
+	said = foreign.Harmless(said, s.secrets()...)
 	f := &fault{code: reply.StatusCode, step: "send"}
 	switch c := reply.StatusCode; {
 	case c >= 200 && c < 300:
@@ -263,7 +263,7 @@ func (s *httpSession) elsewhere(reply *http.Response) string {
 	if err != nil {
 		return ""
 	}
-	return foreign.Sanitise(foreign.Scrub(" to "+to.Scheme+"://"+to.Host+to.EscapedPath(), s.secrets()...))
+	return foreign.Harmless(" to "+to.Scheme+"://"+to.Host+to.EscapedPath(), s.secrets()...)
 }
 
 // retryAfter reads a Retry-After (RFC 9110 §10.2.3): seconds, or a moment.

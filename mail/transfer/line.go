@@ -72,7 +72,7 @@ func dialLine(ctx context.Context, address string, stall time.Duration) (*line, 
 // time. secrets are taken out of the words.
 func wireFault(step string, err error, secrets ...string) *fault {
 	f := &fault{kind: network, step: step, err: err, do: "Check the server's name and port, the network and the server; it is tried again"}
-	words := foreign.Sanitise(foreign.Scrub(err.Error(), secrets...))
+	words := foreign.Harmless(err.Error(), secrets...)
 	var dns *net.DNSError
 	var unknown x509.UnknownAuthorityError
 	var name x509.HostnameError

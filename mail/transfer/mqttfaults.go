@@ -14,7 +14,7 @@ func (t mqttTarget) refused(step string, code byte, words string) *fault {
 	f := &fault{kind: temporary, step: step, code: int(code), do: "It is tried again"}
 	f.text = "The broker refuses: " + reason(code)
 	if words != "" {
-		f.text += " (" + foreign.Sanitise(foreign.Scrub(words, t.secret)) + ")"
+		f.text += " (" + foreign.Harmless(words, t.secret) + ")"
 	}
 	switch code {
 	case packets.ConnackBadUsernameOrPassword, packets.ConnackNotAuthorized, packets.ConnackBadAuthenticationMethod, packets.ConnackBanned:

@@ -1,10 +1,12 @@
 package transfer
 
 import (
+	"context"
 	"encoding/base64"
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -77,6 +79,33 @@ func TestNoSecretLeaks(t *testing.T) {
 		}
 		if reply == 200 && !strings.Contains(all["the queue"], "****") {
 			t.Error("nothing was said back: nothing was tested")
+		}
+	}
+}
+
+// A server's answer gives no secret away, however it wraps it.
+func TestSecretsInAnswers(t *testing.T) {
+	const token = `tok"en+with/odd<chars>`
+	c := config.Transfer{Name: "web", Kind: "http", Auth: "bearer", Headers: map[string]string{"X-Short": "tok\"e", "X-Key": "key&value"}}
+	for _, echo := range []string{
+		token, "to\u200bk\"en+with/odd<chars>", `tok\"en+with/odd<chars>`, `tok\"en+with/odd\u003cchars\u003e`, "tok%22en%2Bwith%2Fodd%3Cchars%3E",
+		"tok&#34;en+with/odd&lt;chars&gt;", base64.StdEncoding.EncodeToString([]byte(token)), base64.RawURLEncoding.EncodeToString([]byte(token)), "key&value", "key&amp;value",
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+			w.WriteHeader(http.StatusUnauthorized)
+			w.Write([]byte("bad: " + echo))
+		}))
+		c.URL = server.URL
+		s, err := newHTTP(c, token).connect(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = s.put(context.Background(), bytesFile("", "x", []byte("x")))
+		s.close()
+		server.Close()
+		if err == nil || !strings.Contains(err.Error(), "bad: ****") || strings.Contains(err.Error(), "odd") || strings.Contains(err.Error(), "value") {
+			t.Errorf("%s: %v", echo, err)
 		}
 	}
 }
