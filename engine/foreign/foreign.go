@@ -65,7 +65,7 @@ func Scrub(text string, secrets ...string) string {
 		quoted, _ := json.Marshal(s) // a string has JSON
 		plain := strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s)
 		for _, form := range []string{s, base64.RawStdEncoding.EncodeToString([]byte(s)), base64.RawURLEncoding.EncodeToString([]byte(s)),
-			string(quoted[1:len(quoted)-1]), plain, html.EscapeString(s), url.QueryEscape(s), url.PathEscape(s)} {
+			string(quoted[1 : len(quoted)-1]), plain, html.EscapeString(s), url.QueryEscape(s), url.PathEscape(s)} {
 			if !slices.Contains(forms, form) && strings.Contains(text, form) {
 				forms = append(forms, form)
 			}

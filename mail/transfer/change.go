@@ -66,7 +66,10 @@ func (q *Queue) outcome(id string, change func(*record) bool) {
 	if e := q.jobs[id]; e != nil {
 		e.late, e.next = &next, time.Now().Add(q.times.slow[0])
 	}
-	q.problem("The state of the transfer " + id + " could not be written: " + foreign.Sanitise(err.Error()) + ". Check the disk; it is tried again.")
+	if text := foreign.Sanitise(err.Error()); text != q.unwritten {
+		q.unwritten = text
+		q.options.Log.Error("transfer queue", "unwritten", id, "error", text)
+	}
 }
 
 // drop gives a job up.

@@ -77,11 +77,13 @@ type Queue struct {
 	settled  []event.Mail        // in delivered/, oldest first
 	newest   map[string]order
 	problems []string
-	setup    setup
-	places   map[string]*place // nil: not configured yet
-	renames  map[string]string // places that have another name now; Run has their jobs follow
-	changed  map[string]bool   // events with new images, to be looked at by Run
-	wake     chan struct{}     // has room for one: Run looks again
+	// unwritten is why an outcome could not be written last.
+	unwritten string
+	setup     setup
+	places    map[string]*place // nil: not configured yet
+	renames   map[string]string // places that have another name now; Run has their jobs follow
+	changed   map[string]bool   // events with new images, to be looked at by Run
+	wake      chan struct{}     // has room for one: Run looks again
 }
 
 // entry is a job in the queue.
@@ -295,16 +297,16 @@ func (q *Queue) Pending(id string) bool {
 func (q *Queue) Problems() []string {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return slices.Clone(q.problems)
-}
-
-// problem notes what is wrong with the queue. Called with mu held.
-func (q *Queue) problem(text string) {
-	q.options.Log.Error("transfer queue", "problem", text)
-	const kept = 20
-	if !slices.Contains(q.problems, text) && len(q.problems) < kept {
-		q.problems = append(q.problems, text)
+	all, late := slices.Clone(q.problems), 0
+	for _, e := range q.jobs {
+		if e.late != nil {
+			late++
+		}
 	}
+	if late > 0 {
+		all = append(all, fmt.Sprintf("The state of %d %s could not be written: %s. Check the disk; it is tried again.", late, plural(late, "transfer", "transfers"), q.unwritten))
+	}
+	return all
 }
 
 // Mails lists the queue, oldest first: the newest settled jobs, then all others.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"watchpost/engine/config"
+	"watchpost/engine/durable"
 	"watchpost/engine/event"
 )
 
@@ -138,5 +139,28 @@ func TestDamagedState(t *testing.T) {
 	}
 	if files, _ := filepath.Glob(filepath.Join(dir, "quarantine", "*")); len(files) != 7 {
 		t.Errorf("%v", files)
+	}
+}
+
+// What was wrong with the disk is told while it is.
+func TestProblemsEnd(t *testing.T) {
+	nas := &shelf{}
+	b := opened(t, t.TempDir(), newAlbum(), map[string]*shelf{"nas": nas})
+	b.Configure(places("nas"), config.Secrets{}, time.UTC)
+	full := syscall.ENOSPC
+	id := b.event(1, "nas", 1)
+	undo := durable.Observe(durable.Observer{Before: func(c durable.Call) error {
+		if strings.HasPrefix(c.Path, filepath.Join(b.dir, "queue")) {
+			return full
+		}
+		return nil
+	}})
+	defer undo()
+	b.run()
+	eventually(t, "told", func() bool { p := b.Problems(); return len(p) == 1 && strings.Contains(p[0], full.Error()) })
+	undo()
+	b.untilState(id, "delivered")
+	if p := b.Problems(); len(p) != 0 {
+		t.Errorf("%q", p)
 	}
 }

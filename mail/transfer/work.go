@@ -18,7 +18,7 @@ func (q *Queue) next(p *place) (id string, wait time.Duration) {
 	wait = time.Hour
 	var best *entry
 	for _, e := range q.jobs {
-		if e.to().Address != p.config.Name || e.to().State != event.Pending || !e.Seen || e.looks == e.idle {
+		if e.to().Address != p.config.Name || e.to().State != event.Pending || !e.Seen && e.late == nil || e.looks == e.idle {
 			continue
 		}
 		ready := e.next
