@@ -141,8 +141,8 @@ func (q *Queue) handOver(ctx context.Context, p *place, s session, id string) (f
 	}
 	next := todo[0]
 	replacing, passed := p.replaces(), 0
-	if replacing { // only the newest is ever seen
-		passed = len(todo) - 1
+	if replacing { // only the newest of a name is ever seen
+		passed = q.sameName(p, r, ev, todo) - 1
 		next = todo[passed]
 	}
 	file, err := q.imageFile(p, r, next)
@@ -223,6 +223,23 @@ func (p *place) replaces() bool {
 	}
 	all := p.config.Path + p.config.File
 	return p.config.Method != "post" && !strings.Contains(all, "{stamp}") && !strings.Contains(all, "{n}") && p.config.File != ""
+}
+
+// sameName is how many images, from the first on, have the same name at a place:
+// one may have the hour or the day in it.
+func (q *Queue) sameName(p *place, r record, ev event.Stored, todo []picture) int {
+	at := make(map[string]time.Time, len(ev.Images))
+	for _, im := range ev.Images {
+		at[im.File] = im.At
+	}
+	name := func(im picture) string { return path.Join(p.where(q.values(r, at[im.name], im.n))) }
+	first := name(todo[0])
+	for i, im := range todo {
+		if name(im) != first {
+			return i
+		}
+	}
+	return len(todo)
 }
 
 // newerAt reports whether a newer image than at is there already.

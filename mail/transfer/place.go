@@ -84,15 +84,35 @@ func (q *Queue) Configure(c config.Config, s config.Secrets, zone *time.Location
 			places[name] = was
 		}
 	}
+	moved := map[string]string{}
 	for name, was := range q.places {
-		if to := was.renamed(places); places[name] == nil && to != "" && q.places[to] == nil {
-			q.renames[name] = to
+		if now := places[name]; now != nil && now.equal(was) {
+			continue
 		}
+		to := was.renamed(places)
+		if to == "" || q.places[to] != nil && q.places[to].equal(places[to]) { // no new name of anything
+			continue
+		}
+		moved[name] = to
 	}
+	q.renames = follow(q.renames, moved)
 	q.places = places
 	q.setup = setup{site: c.Site.Name, zone: zone, mark: c.Mail.DSTMark}
 	q.mu.Unlock()
 	poke(q.wake)
+}
+
+// follow is first, then next, as one step: what a name has become.
+func follow(first, next map[string]string) map[string]string {
+	both := maps.Clone(next)
+	for from, to := range first {
+		if then, ok := next[to]; ok {
+			to = then
+		}
+		both[from] = to
+	}
+	maps.DeleteFunc(both, func(from, to string) bool { return from == to })
+	return both
 }
 
 // worker is a place at work.
@@ -128,12 +148,7 @@ func (q *Queue) Run(ctx context.Context) error {
 				stop(name)
 			}
 		}
-		for from, to := range renames {
-			q.each(func(e *entry) bool { return e.to().Address == from && !e.Mail.Settled() }, func(*entry) {}, func(r *record) bool {
-				r.to().Address = to
-				return true
-			})
-		}
+		q.rename(renames)
 		if places != nil {
 			q.folder.tidyPlaces(places)
 		}
@@ -164,6 +179,34 @@ func (q *Queue) Run(ctx context.Context) error {
 	return ctx.Err()
 }
 
+// rename has what waits for a place follow it to its new name, all at once: two may
+// have exchanged theirs.
+func (q *Queue) rename(renames map[string]string) {
+	if len(renames) == 0 {
+		return
+	}
+	q.each(func(e *entry) bool { return renames[e.to().Address] != "" && !e.Mail.Settled() }, func(*entry) {}, func(r *record) bool {
+		to, ok := renames[r.to().Address]
+		if ok {
+			r.to().Address = to
+		}
+		return ok
+	})
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	newest := make(map[string]order, len(q.newest))
+	for key, at := range q.newest {
+		name, where, _ := strings.Cut(key, "\n")
+		if to, ok := renames[name]; ok {
+			key = to + "\n" + where
+		}
+		if at.compare(newest[key]) > 0 {
+			newest[key] = at
+		}
+	}
+	q.newest = newest
+}
+
 // gone is why a job is held whose place is not configured.
 func gone(name string) string {
 	return fmt.Sprintf("There is no transfer called %s any more. Add one of that name, and it goes on; or drop it", name)
@@ -180,6 +223,17 @@ func (q *Queue) takeUp(name string) {
 // holdHomeless holds the jobs whose place is not configured, and takes up those
 // whose place is there again without another change.
 func (q *Queue) holdHomeless() {
+	back := false
+	q.each(func(e *entry) bool {
+		name := e.to().Address
+		return q.places[name] != nil && e.to().State == event.RcptHeld && e.Mail.Problem == gone(name)+"."
+	}, func(e *entry) {
+		e.next, back = time.Time{}, true
+		e.looks++
+	}, (*record).release)
+	if back {
+		q.pokePlaces()
+	}
 	q.each(func(e *entry) bool {
 		return q.places != nil && q.places[e.to().Address] == nil && e.to().State == event.Pending
 	}, func(e *entry) {}, func(r *record) bool {

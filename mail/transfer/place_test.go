@@ -59,3 +59,110 @@ func TestPlaceRemoved(t *testing.T) {
 	b.untilState(id, "delivered")
 	b.untilState(late, "delivered")
 }
+
+// named is places with settings of their own.
+func named(users ...string) config.Config { // name=user
+	var c config.Config
+	for _, u := range users {
+		name, user, _ := strings.Cut(u, "=")
+		c.Transfers = append(c.Transfers, config.Transfer{Name: name, Kind: "ftp", Username: user, Path: "{trigger}", File: "{event}-{n}.jpg"})
+	}
+	return c
+}
+
+// Names that change twice before the queue looks, that move along a row and that
+// are exchanged: what waits follows its server.
+func TestRenamedInARow(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		steps []config.Config
+		want  string // the place of the job that was for a, then of the one for b
+	}{
+		{"twice", []config.Config{named("c=A", "b=B"), named("d=A", "b=B")}, "d b"},
+		{"there and back", []config.Config{named("c=A", "b=B"), named("a=A", "b=B")}, "a b"},
+		{"a row", []config.Config{named("b=A", "c=B")}, "b c"},
+		{"exchanged", []config.Config{named("b=A", "a=B")}, "b a"},
+		{"exchanged twice", []config.Config{named("b=A", "a=B"), named("a=A", "b=B")}, "a b"},
+		{"new settings", []config.Config{named("a=C", "b=B")}, "a b"},
+		{"gone", []config.Config{named("b=B")}, "a b"},
+	} {
+		for range 5 { // maps have no order
+			b := opened(t, t.TempDir(), newAlbum(), nil)
+			b.Configure(named("a=A", "b=B"), config.Secrets{}, time.UTC)
+			b.make["ftp"] = func(config.Transfer, string) target { return &shelf{onOpen: func() error { return shutOut }} }
+			ids := []string{b.event(1, "a", 1), b.event(2, "b", 1)}
+			for _, s := range c.steps {
+				b.Configure(s, config.Secrets{}, time.UTC)
+			}
+			b.run()
+			eventually(t, "looked at", func() bool {
+				return b.mail(ids[0]).Problem != "" && b.mail(ids[1]).Problem != ""
+			})
+			b.stop()
+			if got := b.mail(ids[0]).Recipients[0].Address + " " + b.mail(ids[1]).Recipients[0].Address; got != c.want {
+				t.Errorf("%s: %s, not %s", c.name, got, c.want)
+				break
+			}
+		}
+	}
+}
+
+// A job that was held since its place was not there goes on when it is, whatever
+// came in between.
+func TestHomelessGoOn(t *testing.T) {
+	dir, a, nas := t.TempDir(), newAlbum(), &shelf{}
+	b := opened(t, dir, a, map[string]*shelf{"nas": nas}).run()
+	b.Configure(places("nas"), config.Secrets{}, time.UTC)
+	b.untilState(b.event(1, "nas", 1), "delivered") // its settings are known
+	b.stop()
+	b = opened(t, dir, a, map[string]*shelf{"nas": nas})
+	id := b.event(2, "nas", 1)
+	b.outcome(id, func(r *record) bool { // as a program that died in between leaves it
+		r.hold(gone("nas")+".", "")
+		return true
+	})
+	b.Configure(places("nas"), config.Secrets{}, time.UTC)
+	b.run()
+	b.untilState(id, "delivered")
+}
+
+// After a place got another name an older event still does not overwrite the image
+// of a newer one.
+func TestNewestOverRename(t *testing.T) {
+	nas := &shelf{}
+	b := opened(t, t.TempDir(), newAlbum(), map[string]*shelf{"nas": nas, "box": nas}).run()
+	c := places("nas")
+	c.Transfers[0].File = "last.jpg"
+	b.Configure(c, config.Secrets{}, time.UTC)
+	nas.fails(notAtAll)
+	old := b.event(1, "nas", 1)
+	b.untilState(old, "held")
+	nas.fails(nil)
+	b.untilState(b.event(2, "nas", 1), "delivered")
+	c.Transfers = []config.Transfer{c.Transfers[0]}
+	c.Transfers[0].Name = "box"
+	b.Configure(c, config.Secrets{}, time.UTC)
+	b.untilState(old, "delivered")
+	got := nas.names()
+	if n := strings.Count(strings.Join(got, " "), "last.jpg"); n != 1 {
+		t.Errorf("%v", got)
+	}
+}
+
+// Images that get a name an hour are each the newest of their hour.
+func TestNewestOfEachName(t *testing.T) {
+	nas := &shelf{}
+	b := opened(t, t.TempDir(), newAlbum(), map[string]*shelf{"nas": nas}).run()
+	c := places("nas")
+	c.Transfers[0].Path, c.Transfers[0].File = "{hour}", "last.jpg"
+	id := b.job(1, "nas")
+	b.album.begin(eventID(1), noon.Add(time.Hour-3*time.Second))
+	b.album.take(eventID(1), 5, 300)
+	b.album.end(eventID(1))
+	b.Changed(eventID(1))
+	b.Configure(c, config.Secrets{}, time.UTC)
+	m := b.untilState(id, "delivered")
+	if got := strings.Join(nas.names(), " "); !strings.HasPrefix(got, "12/last.jpg 13/last.jpg ") || nas.data["12/last.jpg"][0] != 2 || nas.data["13/last.jpg"][0] != 5 {
+		t.Errorf("%s %+v", got, m)
+	}
+}
