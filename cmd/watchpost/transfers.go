@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -38,6 +40,11 @@ func (s storedImages) Open(id, name string) (io.ReadSeekCloser, int64, time.Time
 		}
 	}
 	f, err := os.Open(filepath.Join(s.Dir(id), filepath.Base(name)))
+	if errors.Is(err, os.ErrNotExist) {
+		if _, away := os.Stat(s.Dir(id)); away != nil { // all of it is: the disk, or an event that was just removed
+			err = fmt.Errorf("the event's folder cannot be reached: %v", away)
+		}
+	}
 	if err != nil {
 		return nil, 0, at, err
 	}
