@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -139,3 +140,21 @@ func TestJobAfterItsEvent(t *testing.T) {
 
 var _ = context.Background
 var _ = fmt.Sprint
+
+type badSector struct{ nopCloser }
+
+func (badSector) Read([]byte) (int, error)       { return 0, errors.New("input/output error") }
+func (badSector) Seek(int64, int) (int64, error) { return 0, nil }
+
+// What is kept here and cannot be read is tried again, whatever the kind of place:
+// its disk may come back.
+func TestKeptFileNotReadable(t *testing.T) {
+	for name, open := range map[string]func() (io.ReadSeekCloser, error){
+		"not opened": func() (io.ReadSeekCloser, error) { return nil, errors.New("input/output error") },
+		"not read":   func() (io.ReadSeekCloser, error) { return badSector{}, nil },
+	} {
+		if _, f := openSource(file{name: "x.jpg", size: 5, open: open}); f == nil || f.kind != temporary || f.step != "store" {
+			t.Errorf("%s: %+v", name, f)
+		}
+	}
+}

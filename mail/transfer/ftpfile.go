@@ -19,7 +19,7 @@ type source struct {
 	read int64  // bytes since the last from
 }
 
-// openSource opens f and reads it once. Its fault is permanent: what is kept here cannot be read.
+// openSource opens f and reads it once. Its fault is temporary: what is kept here cannot be read.
 func openSource(f file) (*source, *fault) {
 	r, err := f.open()
 	if err != nil {
@@ -55,7 +55,7 @@ func (s *source) Read(p []byte) (int, error) {
 }
 
 func unreadable(f file, err error) *fault {
-	return &fault{kind: permanent, step: "file", err: err,
+	return &fault{kind: temporary, step: "store", err: err,
 		text: fmt.Sprintf("The kept file %s cannot be read: %s", f.name, serverWords(err.Error(), "")),
-		do:   "Check this box's disk; the image is lost if it cannot be read."}
+		do:   "Check this box's disk; it is tried again."}
 }

@@ -149,13 +149,13 @@ func (s *ftpSession) resume(part string, there int64, src *source) (done bool, f
 
 func (s *ftpSession) sending(src *source, offset int64, send func() error) *fault {
 	if err := src.from(offset); err != nil {
-		return &fault{kind: permanent, step: "file", text: "The kept file cannot be read", do: "Check this box's disk.", err: err}
+		return unreadable(file{name: src.part}, err)
 	}
 	s.control.step(s.t.patience.command)
 	err := send()
 	switch {
 	case src.err != nil && s.ctx.Err() == nil:
-		return &fault{kind: permanent, step: "file", text: "The kept file cannot be read: " + serverWords(src.err.Error(), ""), do: "Check this box's disk.", err: src.err}
+		return unreadable(file{name: src.part}, src.err)
 	case err != nil:
 		return s.failed("send", err)
 	}
