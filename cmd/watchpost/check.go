@@ -64,7 +64,7 @@ func runCheck(_ context.Context, args []string, s streams) int {
 	if _, err := os.Stat(file.Path()); errors.Is(err, os.ErrNotExist) {
 		fine = file.Path() + ": ok, there is no such file: a box without a configuration"
 	}
-	return printFindings(f, append(l.Findings, fileFindings(l.Config)...), fine)
+	return printFindings(f, append(l.Findings, file.Locate(fileFindings(l.Config))...), fine)
 }
 
 func checkField(f *flags, key, raw string) int {

@@ -426,3 +426,27 @@ func importedByOurs(direct map[string][]string, pkg, p string) bool {
 	}
 	return false
 }
+
+// Files that the settings name and that cannot be read are told as any warning is:
+// the file, the line, the key; each time in the same order.
+func TestCheckTellsMissingFiles(t *testing.T) {
+	r := box(t, `version: 1
+transfers:
+  - {name: nas, kind: ftp, server: nas.local,
+     ca_file: /no/such.pem}
+  - {name: box, kind: sftp, server: box.local, username: u, key_file: /no/key, host_key: "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU"}
+`, "")
+	for range 3 {
+		out, _, code := r.run("", "check")
+		var got []string
+		for _, line := range strings.Split(out, "\n") {
+			if strings.Contains(line, "there is no such file") {
+				got = append(got, strings.TrimPrefix(line, r.config))
+			}
+		}
+		want := []string{":4: transfers.nas.ca_file: warning: /no/such.pem", ":5: transfers.box.key_file: warning: /no/key"}
+		if code != exitOK || len(got) != 2 || !strings.HasPrefix(got[0], want[0]) || !strings.HasPrefix(got[1], want[1]) {
+			t.Fatalf("%d %q", code, got)
+		}
+	}
+}

@@ -11,16 +11,13 @@ import (
 // fileFindings warns of files that a configuration names and that cannot be read:
 // validation itself looks at no file.
 func fileFindings(c config.Config) (out []config.Finding) {
-	named := map[string]string{"smtp.ca_file": c.SMTP.CAFile}
-	keys := []string{"smtp.ca_file"}
+	named := [][2]string{{"smtp.ca_file", c.SMTP.CAFile}}
 	for _, t := range c.Transfers {
-		for key, path := range map[string]string{"ca_file": t.CAFile, "key_file": t.KeyFile} {
-			named["transfers."+t.Name+"."+key] = path
-			keys = append(keys, "transfers."+t.Name+"."+key)
-		}
+		key := "transfers." + t.Name
+		named = append(named, [2]string{key + ".ca_file", t.CAFile}, [2]string{key + ".key_file", t.KeyFile})
 	}
-	for _, key := range keys {
-		if f, bad := fileFinding(key, named[key]); bad {
+	for _, x := range named {
+		if f, bad := fileFinding(x[0], x[1]); bad {
 			out = append(out, f)
 		}
 	}

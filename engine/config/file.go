@@ -300,6 +300,17 @@ func (f *File) Save(changes []Change) (Loaded, error) {
 	return after, nil
 }
 
+// Locate gives findings their file and the lines that their keys have in it now.
+func (f *File) Locate(found []Finding) []Finding {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	_, where := f.judge(f.readBoth())
+	for i := range found {
+		found[i] = locate(found[i], where, f.path)
+	}
+	return found
+}
+
 // locateChanged gives a finding of a configuration that was not written the
 // line that its key has in the file, where it has one.
 func locateChanged(x Finding, where map[string]Finding) Finding {
