@@ -32,6 +32,13 @@ func runBackup(_ context.Context, args []string, s streams) int {
 	if out, ok := s.out.(*os.File); ok && to == "-" && *secrets && isTerminal(out) {
 		return f.failed(errors.New("a backup with secrets is not shown on a terminal: send it to a file"))
 	}
+	switch st, err := os.Stat(to); {
+	case to == "-":
+	case f.file().Mine(to):
+		return f.failed(fmt.Errorf("%s is the settings themselves: name another file for the backup", to))
+	case err == nil && !st.Mode().IsRegular():
+		return f.failed(fmt.Errorf("%s is no file: name a file for the backup, or - for standard output", to))
+	}
 	data, findings, err := f.file().Backup(*secrets, version, time.Now())
 	if len(findings) > 0 {
 		printFindings(f, findings, "")

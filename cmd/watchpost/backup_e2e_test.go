@@ -267,3 +267,30 @@ func TestSecretsStayInTheirFiles(t *testing.T) {
 		}
 	}
 }
+
+// A backup goes to a file of its own: not over the settings that it is of, nor in
+// the place of a device or a pipe.
+func TestBackupIsNoOtherFile(t *testing.T) {
+	r := box(t, backedUp, backedUpSecrets)
+	pipe := filepath.Join(r.dir, "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(r.dir, "link")
+	if err := os.Symlink(r.config, link); err != nil {
+		t.Fatal(err)
+	}
+	config, secrets := r.text(filepath.Base(r.config)), r.text("secrets.yaml")
+	for _, to := range []string{r.config, filepath.Join(r.dir, "secrets.yaml"), link, pipe, r.dir} {
+		out, errOut, code := r.run("", "backup", to)
+		if code != exitFailed || out != "" || strings.Count(errOut, "\n") != 1 {
+			t.Errorf("%s: %d %q %q", to, code, out, errOut)
+		}
+	}
+	if r.text(filepath.Base(r.config)) != config || r.text("secrets.yaml") != secrets {
+		t.Error("the settings are overwritten")
+	}
+	if st, err := os.Lstat(pipe); err != nil || st.Mode().IsRegular() {
+		t.Errorf("the pipe: %v %v", st, err)
+	}
+}

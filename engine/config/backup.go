@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 	"unicode/utf8"
@@ -89,6 +90,17 @@ func (f *File) Backup(secrets bool, version string, at time.Time) ([]byte, []Fin
 		return nil, nil, fmt.Errorf("back up the settings: they take %d bytes, and a backup has at most %d: shorten the comments", out.Len(), MaxBackup)
 	}
 	return out.Bytes(), nil, nil
+}
+
+// Mine reports whether a path is one of the two files, by whatever name.
+func (f *File) Mine(path string) bool {
+	st, err := os.Stat(path)
+	abs, _ := filepath.Abs(path)
+	return slices.ContainsFunc([]string{f.path, f.secretsPath()}, func(own string) bool {
+		mine, merr := os.Stat(own)
+		ownAbs, _ := filepath.Abs(own)
+		return abs == ownAbs || err == nil && merr == nil && os.SameFile(st, mine)
+	})
 }
 
 // readPair reads both files while nobody writes them, so that they belong together.
