@@ -328,6 +328,9 @@ func checkSpool(root string, said []any) error {
 
 // checkStart looks at a spool that has just been opened.
 func (s story) checkStart(o *Outbox, dir string) error {
+	if len(s.taken) > 0 && o.limit.Bytes == 0 {
+		return errors.New("what the server takes at most is forgotten")
+	}
 	if p := o.Problems(); len(p) > 0 && !(len(p) == 1 && strings.Contains(p[0], "alarm-3") && len(s.setAside) == 0) {
 		return fmt.Errorf("a start finds damage: %s", strings.Join(p, "\n"))
 	}
@@ -465,7 +468,7 @@ func tidy(dir string) error {
 	}
 	for _, f := range files {
 		switch f.Name() {
-		case "queue", "delivered", "quarantine", "sending", "reserve", "hold.json", "budget.json":
+		case "queue", "delivered", "quarantine", "sending", "reserve", "hold.json", "limit.json", "budget.json":
 		default:
 			return fmt.Errorf("%s is left after a start", f.Name())
 		}

@@ -52,7 +52,7 @@ type Outbox struct {
 	anew      bool // it was just put in force: what is held may have a cause that is gone
 	hold      hold
 	holdKept  time.Time // the hold's end as it is on the disk; zero: none is
-	limit     int64     // of a mail's bytes, by the server that was asked last; 0: none is known
+	limit     limitFile // of a mail's bytes, by the server that was asked last; 0: none is known
 	budget    budget
 	avoid     string        // the address of the server that failed last: others are tried first
 	now       *attempt      // nil: none
@@ -126,6 +126,7 @@ func Open(dir string, o Options) (*Outbox, error) {
 		b.spool.sending("")
 	}
 	b.budget = b.spool.loadBudget()
+	b.limit = b.spool.loadLimit()
 	b.spool.holdReserve()
 	b.settled, b.problems = settled, problems
 	for _, p := range problems {
@@ -237,14 +238,6 @@ func (o *Outbox) LineBack() {
 
 // brokenOffMax is how often in a row news of the line may break an attempt off.
 const brokenOffMax = 3
-
-// Limit is the largest mail that the server takes, in bytes, as it said last; 0
-// where it has not.
-func (o *Outbox) Limit() int64 {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.limit
-}
 
 // Mails lists the spool, oldest first: what is settled and kept, then the queue.
 func (o *Outbox) Mails() []event.Mail {

@@ -93,10 +93,10 @@ func (o *Outbox) serve(ctx context.Context, id string) {
 	}()
 
 	s, f := open(opening, set, o.options.Host, t, o.step(a, id))
-	o.mu.Lock()
 	if f == nil {
-		o.limit = s.maxSize()
+		o.learnt(set, s.maxSize())
 	}
+	o.mu.Lock()
 	a.cancel = nil // from here on the others wait for the mail under way
 	brokenOff := opening.Err() != nil
 	if !brokenOff {

@@ -15,6 +15,7 @@ import (
 
 const (
 	mailBytes  = 10_000_000 // of one mail, where the server takes as much
+	firstBytes = 1_000_000  // where what it takes is not known yet: nobody takes less
 	mailImages = 100        // in one mail
 	leastMail  = 200_000    // of images in a mail, however little a server takes
 )
@@ -84,10 +85,10 @@ func (q *Queue) mailOut(ctx context.Context, p *place, id string) {
 
 // parts is the number of the last image of each mail.
 func (q *Queue) parts(id string, pictures []picture) ([]int, error) {
-	limit := int64(mailBytes)
+	limit := int64(firstBytes)
 	if q.options.Limit != nil {
 		if server := q.options.Limit(); server > 0 {
-			limit = min(limit, server)
+			limit = min(mailBytes, server)
 		}
 	}
 	const (

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -95,7 +96,26 @@ func TestMailed(t *testing.T) {
 	}
 }
 
-// No image, one mail that says why; a limit that is not known, ten megabytes.
+// What the server takes is not known before it was asked: mails that anybody takes.
+// One that announces no limit gets ten megabytes.
+func TestMailedToAnUnknownServer(t *testing.T) {
+	for limit, want := range map[int64]int{0: 4, math.MaxInt64: 1} {
+		box := &postbox{limit: limit}
+		b := opened(t, t.TempDir(), newAlbum(), nil, box.with).run()
+		b.Configure(byMail(), config.Secrets{}, time.UTC)
+		id := b.job(1, "post")
+		b.album.begin(eventID(1), noon)
+		b.album.take(eventID(1), 10, 200_000)
+		b.album.end(eventID(1))
+		b.Changed(eventID(1))
+		b.untilState(id, "delivered")
+		if n := len(box.all()); n != want {
+			t.Errorf("limit %d: %d mails, not %d", limit, n, want)
+		}
+	}
+}
+
+// No image, one mail that says why; many small ones, by their number.
 func TestMailedAtTheEnds(t *testing.T) {
 	box := &postbox{}
 	b := opened(t, t.TempDir(), newAlbum(), nil, box.with).run()

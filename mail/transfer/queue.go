@@ -52,7 +52,7 @@ type Options struct {
 	Images   Images
 	// Submit hands a mail to the mail queue and returns when it is on the disk; one
 	// whose ID it knows it leaves alone. Limit is the largest mail that the mail
-	// server takes, bytes; 0: not known. For places of kind email.
+	// server takes, bytes; 0: not known, math.MaxInt64: it announces none. For places of kind email.
 	Submit func(context.Context, event.Notice) error
 	Limit  func() int64
 }
