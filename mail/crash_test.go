@@ -3,7 +3,6 @@ package mail
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -16,7 +15,6 @@ import (
 	"github.com/emersion/go-smtp"
 
 	"watchpost/engine/config"
-	"watchpost/engine/durable"
 	"watchpost/engine/durable/powercut"
 	"watchpost/engine/event"
 )
@@ -212,29 +210,12 @@ func (p *poweredBox) dropAndDie(id string) {
 	for i := range r.Mail.Recipients {
 		r.Mail.Recipients[i].State = event.RcptDrop
 	}
-	b, err := json.Marshal(r)
-	p.do(err)
-	f, err := durable.CreateTemp(filepath.Join(p.dir, "queue"))
-	p.do(err)
-	defer f.Close()
-	_, err = f.Write(b)
-	p.do(err)
-	p.do(f.Sync())
-	p.do(durable.Move(f.Name(), filepath.Join(p.dir, "queue", id+".json")))
+	powercut.SaveAndDie(p, filepath.Join(p.dir, "queue", id+".json"), r)
 }
 
 // runUntil runs an outbox until ok, and reports whether that came about.
 func runUntil(o *Outbox, ok func() bool) bool {
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() { defer close(done); o.Run(ctx) }()
-	defer func() { cancel(); <-done }()
-	for end := time.Now().Add(patience); !ok(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			return false
-		}
-	}
-	return true
+	return powercut.RunUntil(o.Run, patience, ok)
 }
 
 func (p *poweredBox) mail(id string) event.Mail {

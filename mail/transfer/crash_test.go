@@ -1,8 +1,6 @@
 package transfer
 
 import (
-	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -115,16 +113,7 @@ func (p *powered) runUntil(ok func() bool) {
 }
 
 func runUntil(q *Queue, ok func() bool) bool {
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() { defer close(done); q.Run(ctx) }()
-	defer func() { cancel(); <-done }()
-	for end := time.Now().Add(longest); !ok(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			return false
-		}
-	}
-	return true
+	return powercut.RunUntil(q.Run, longest, ok)
 }
 
 const crashImages = 3
@@ -175,15 +164,7 @@ func TestPowerCut(t *testing.T) {
 	id = p.add(4)
 	r := p.jobs[id].record.clone()
 	r.drop("")
-	b, err := json.Marshal(r)
-	p.do(err)
-	f, err := durable.CreateTemp(filepath.Join(p.dir, "queue"))
-	p.do(err)
-	_, err = f.Write(b)
-	p.do(err)
-	p.do(f.Sync())
-	p.do(f.Close())
-	p.do(durable.Move(f.Name(), p.folder.queue(id)))
+	powercut.SaveAndDie(p, p.folder.queue(id), r)
 	p.open()
 	rec.Say(told{stateOf(p.Queue, id)})
 
