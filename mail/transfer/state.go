@@ -74,6 +74,8 @@ func cloneMail(m event.Mail) event.Mail {
 	return m
 }
 
+var errVersion = errors.New("it is of another version")
+
 // parseRecord reads the state file of the job id and refuses what this program
 // would not have written.
 func parseRecord(id string, data []byte) (record, error) {
@@ -84,7 +86,7 @@ func parseRecord(id string, data []byte) (record, error) {
 	m := &r.Mail
 	switch {
 	case r.Version != recordVersion:
-		return record{}, fmt.Errorf("version %d, this program knows %d", r.Version, recordVersion)
+		return record{}, fmt.Errorf("%w: %d, this program knows %d", errVersion, r.Version, recordVersion)
 	case m.ID != id || !validID(id):
 		return record{}, fmt.Errorf("it is of the job %q", m.ID)
 	case m.Kind != event.Transfer || m.Event == "" || len(m.Recipients) != 1 || m.Recipients[0].Address == "":
@@ -170,11 +172,16 @@ func (d folder) load() (queued, settled []record, problems []string, err error) 
 	if err := durable.SyncDir(filepath.Join(d.dir, "queue")); err != nil {
 		return nil, nil, nil, fmt.Errorf("transfer queue: %w", err)
 	}
-	there := map[string]bool{}
+	there, others := map[string]bool{}, 0
 	err = d.each("queue", func(id, path string, data []byte, err error) error {
 		var r record
 		if err == nil {
 			r, err = parseRecord(id, data)
+		}
+		if errors.Is(err, errVersion) {
+			there[id] = true
+			others++
+			return nil
 		}
 		if err != nil {
 			to := filepath.Join(d.dir, "quarantine", filepath.Base(path))
@@ -191,6 +198,10 @@ func (d folder) load() (queued, settled []record, problems []string, err error) 
 	})
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("transfer queue: %w", err)
+	}
+	if others > 0 {
+		problems = append(problems, fmt.Sprintf("%d %s of another version of this program and %s untouched: install that version to hand them over; the images are in the event store.",
+			others, plural(others, "transfer is", "transfers are"), plural(others, "waits", "wait")))
 	}
 	err = d.each("delivered", func(id, path string, data []byte, err error) error {
 		var r record

@@ -110,6 +110,33 @@ func TestBounded(t *testing.T) {
 	}
 }
 
+// What another version wrote is no damage: it stays, is told, and goes on under that
+// version.
+func TestJobsOfAnotherVersion(t *testing.T) {
+	dir, a, nas := t.TempDir(), newAlbum(), &shelf{}
+	b := opened(t, dir, a, nil)
+	one, two := b.event(1, "nas", 1), b.event(2, "nas", 1)
+	path := b.folder.queue(one)
+	ours, err := os.ReadFile(path)
+	must(t, err)
+	theirs := strings.Replace(string(ours), `"version": 1`, `"version": 9, "more": {}`, 1)
+	must(t, os.WriteFile(path, []byte(theirs), 0o600))
+	b = opened(t, dir, a, map[string]*shelf{"nas": nas}).run()
+	b.Configure(places("nas"), config.Secrets{}, time.UTC)
+	b.untilState(two, "delivered")
+	if p := strings.Join(b.Problems(), "\n"); !strings.HasPrefix(p, "1 transfer is of another version of this program and waits untouched") {
+		t.Error(p)
+	}
+	b.stop()
+	if text, _ := os.ReadFile(path); string(text) != theirs {
+		t.Errorf("%s", text)
+	}
+	must(t, os.WriteFile(path, ours, 0o600))
+	b = opened(t, dir, a, map[string]*shelf{"nas": nas}).run()
+	b.Configure(places("nas"), config.Secrets{}, time.UTC)
+	b.untilState(one, "delivered")
+}
+
 // Damage is set aside and told, and the rest goes on.
 func TestDamagedState(t *testing.T) {
 	dir, a := t.TempDir(), newAlbum()
@@ -123,7 +150,7 @@ func TestDamagedState(t *testing.T) {
 		func(text string) string { return text[:len(text)/2] },
 		func(text string) string { return strings.Replace(text, `"pending"`, `"sent"`, 1) },
 		func(text string) string { return strings.Replace(text, event.TransferID(4), event.TransferID(5), 1) },
-		func(text string) string { return strings.Replace(text, `"version": 1`, `"version": 9`, 1) },
+		func(text string) string { return strings.Replace(text, `"attempts": 0`, `"attempts": -1`, 1) },
 		func(text string) string { return strings.Replace(text, `"transfer"`, `"alarm"`, 1) },
 		func(string) string { return strings.Repeat(" ", maxRecord+1) },
 	} {
