@@ -147,6 +147,11 @@ func parseURL(raw string) (string, Verdict) {
 			return "", v
 		}
 	}
+	for name := range u.Query() {
+		if credential(name) {
+			return s, wary("token in the URL", "The URL stands readable in the file and in every backup: a token has a place with auth bearer.")
+		}
+	}
 	if u.Scheme == "http" {
 		return s, wary("not encrypted", "The images travel in clear: only where the server is on your own network.")
 	}
@@ -205,10 +210,23 @@ func parseHeaders(raw string) (map[string]string, Verdict) {
 		}
 		all[p.key] = value
 	}
+	for _, p := range pairs {
+		if credential(p.key) {
+			return all, wary("can be read", quote(p.key)+" stands readable in the file and in every backup: a token has a place with auth bearer.")
+		}
+	}
 	if len(all) == 0 {
 		return nil, fine("")
 	}
 	return all, fine(plural(len(all), "header"))
+}
+
+// credential reports whether a header or a URL's parameter is called as what nobody
+// else should know.
+func credential(name string) bool {
+	return slices.ContainsFunc(strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return r == '-' || r == '_' || r == '.' }), func(word string) bool {
+		return slices.Contains([]string{"key", "apikey", "token", "secret", "password", "auth", "cookie", "sig", "signature"}, word)
+	})
 }
 
 func formatHeaders(all map[string]string) string {

@@ -304,3 +304,31 @@ func TestItemsGoAndComeWithoutALossElsewhere(t *testing.T) {
 		}
 	}
 }
+
+// A token in a header or in a URL stands in the file and in every backup of it: that
+// is told.
+func TestTokensOutsideTheSecrets(t *testing.T) {
+	for raw, want := range map[string]string{
+		"{X-Camera: gate3}":      "",
+		"{X-Api-Key: abc}":       "can be read",
+		"{x-auth-token: abc}":    "can be read",
+		"{Cookie: session=1}":    "can be read",
+		"{X-Client-Secret: abc}": "can be read",
+		"{X-Monkey: abc}":        "",
+	} {
+		f, _ := Lookup("transfers.nas.headers")
+		if v := f.Check(raw); v.Blocks() || (v.Level == Warning) != (want != "") || want != "" && v.Short != want {
+			t.Errorf("%s: %+v", raw, v)
+		}
+	}
+	for raw, want := range map[string]string{
+		"https://nas.example.net/up?camera=3":     "TLS",
+		"https://nas.example.net/up?token=abc":    "token in the URL",
+		"https://nas.example.net/up?a=1&api_key=": "token in the URL",
+	} {
+		f, _ := Lookup("transfers.nas.url")
+		if v := f.Check(raw); v.Blocks() || v.Short != want {
+			t.Errorf("%s: %+v", raw, v)
+		}
+	}
+}
