@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"time"
 
-	"watchpost/engine/config"
 	"watchpost/engine/event"
 )
 
@@ -22,7 +21,7 @@ func (o *Outbox) reconsider() {
 	o.mu.Lock()
 	var held []record
 	set := o.setup
-	if o.anew && config.MailConfigured(set.config) {
+	if o.anew && set.config.SMTP.Server != "" && set.config.Mail.ReplyAddress != "" {
 		o.anew = false
 		for _, e := range o.mails {
 			if e.Refused != nil {

@@ -42,7 +42,7 @@ func (o *Outbox) Submit(ctx context.Context, n event.Notice) error {
 	if known {
 		return nil
 	}
-	if !config.MailConfigured(set.config) {
+	if !config.MailConfiguredTo(set.config, n.Destinations) {
 		return ErrNotConfigured
 	}
 	if err := ctx.Err(); err != nil {

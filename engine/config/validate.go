@@ -20,8 +20,12 @@ func Default() Config {
 
 // MailConfigured reports whether there is enough to send a mail with: a server,
 // a reply address and a destination.
-func MailConfigured(c Config) bool {
-	return c.SMTP.Server != "" && c.Mail.ReplyAddress != "" && len(c.Mail.Destinations) > 0
+func MailConfigured(c Config) bool { return MailConfiguredTo(c, nil) }
+
+// MailConfiguredTo is MailConfigured for a mail with destinations of its own; where it
+// has none it goes to those of the Mail page.
+func MailConfiguredTo(c Config, own []string) bool {
+	return c.SMTP.Server != "" && c.Mail.ReplyAddress != "" && len(own)+len(c.Mail.Destinations) > 0
 }
 
 // Validate judges a whole configuration, cross-field rules too. Warnings and errors only.
