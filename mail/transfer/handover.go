@@ -97,7 +97,7 @@ func (q *Queue) stored(id string, r record) (e event.Stored, names []string, end
 	case err == nil:
 		return e, names, ended, true
 	case notFound(err):
-		q.outcome(id, func(r *record) bool { return r.seen(nil, err) })
+		q.outcome(id, func(r *record) bool { return r.seen(nil, false, err) })
 	default:
 		q.unreadable(id, err)
 	}

@@ -275,9 +275,10 @@ func (q *Queue) look(id string) {
 	if len(jobs) == 0 {
 		return
 	}
-	names, _, err := q.options.Images.Files(id)
+	names, ended, err := q.options.Images.Files(id)
 	for _, job := range jobs {
-		q.outcome(job, func(r *record) bool { return r.seen(names, err) })
+		q.after(job, func(e *entry) { e.images = max(e.images, len(names)) })
+		q.outcome(job, func(r *record) bool { return r.seen(names, ended, err) })
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -294,15 +295,16 @@ func (q *Queue) look(id string) {
 }
 
 // seen notes what the store says of a job's event; it reports whether that is worth
-// a write: that it is there is, once, and that it is gone.
-func (r *record) seen(names []string, err error) bool {
+// a write: that it is there is, once, how many images it has at its end, and that it
+// is gone.
+func (r *record) seen(names []string, ended bool, err error) bool {
 	switch {
 	case r.Mail.Settled():
 		return false
 	case notFound(err) && r.Seen:
 		r.drop("Its event was removed from the event store before all of it was at its place" + r.so() + ".")
 		return true
-	case notFound(err) || r.Seen:
+	case notFound(err), r.Seen && (err != nil || !ended || r.Mail.Subject == r.progress(len(names))):
 		return false
 	}
 	r.Seen = true // also where the store cannot be read: it is tried again, then

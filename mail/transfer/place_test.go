@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"watchpost/engine/config"
+	"watchpost/engine/event"
 )
 
 // What waits for a place follows it when it gets another name; another place in
@@ -164,5 +165,29 @@ func TestNewestOfEachName(t *testing.T) {
 	m := b.untilState(id, "delivered")
 	if got := strings.Join(nas.names(), " "); !strings.HasPrefix(got, "12/last.jpg 13/last.jpg ") || nas.data["12/last.jpg"][0] != 2 || nas.data["13/last.jpg"][0] != 5 {
 		t.Errorf("%s %+v", got, m)
+	}
+}
+
+// What waits says how many images there are, also those that came after it was seen,
+// and over a start.
+func TestWaitingCountsItsImages(t *testing.T) {
+	dir, a, nas := t.TempDir(), newAlbum(), &shelf{onOpen: func() error { return shutOut }}
+	b := opened(t, dir, a, map[string]*shelf{"nas": nas}).run()
+	b.Configure(places("nas"), config.Secrets{}, time.UTC)
+	id := b.job(1, "nas")
+	a.begin(eventID(1), noon)
+	b.Changed(eventID(1))
+	b.untilState(id, "deferred")
+	a.take(eventID(1), 3, 300)
+	b.Changed(eventID(1))
+	b.until(id, "counted", func(m event.Mail) bool { return m.Subject == "0 of 3 images" })
+	a.take(eventID(1), 2, 300)
+	a.end(eventID(1))
+	b.Changed(eventID(1))
+	b.until(id, "counted", func(m event.Mail) bool { return m.Subject == "0 of 5 images" })
+	b.stop()
+	b = opened(t, dir, a, nil)
+	if m := b.mail(id); m.Subject != "0 of 5 images" {
+		t.Errorf("after a start: %s", m.Subject)
 	}
 }

@@ -95,6 +95,7 @@ type entry struct {
 	// looks counts the calls of Changed for it, and idle is that count when there
 	// was last nothing to hand over: equal, there is nothing to do.
 	looks, idle int
+	images      int                // of its event when it was last looked at
 	late        *record            // of an attempt, not on the disk yet
 	stop        context.CancelFunc // of the attempt; nil: none is under way
 }
@@ -329,6 +330,9 @@ func (q *Queue) Mails() []event.Mail {
 func (q *Queue) shown(e *entry) event.Mail {
 	m := cloneMail(e.Mail)
 	p := q.places[e.to().Address]
+	if e.to().State == event.Pending && e.images > 0 {
+		m.Subject = e.progress(e.images)
+	}
 	if e.to().State == event.Pending && e.looks > e.idle && e.stop == nil && p != nil && p.hold.count > 0 {
 		m.Problem = p.hold.problem
 		m.NextTry = wall(later(e.next, p.hold.until))
