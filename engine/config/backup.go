@@ -132,6 +132,8 @@ func ReadBackup(name string, data []byte) (Backup, error) {
 		Format *int `json:"watchpost_backup"`
 	}
 	switch err := json.Unmarshal(data, &kind); {
+	case !bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")):
+		return Backup{}, fmt.Errorf("%s is no backup of watchpost, or damaged", name)
 	case err != nil:
 		return Backup{}, damaged
 	case kind.Format == nil:
