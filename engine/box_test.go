@@ -343,3 +343,12 @@ func inBox(t *testing.T, cfg config.Config, test func(t *testing.T, b *box)) {
 		b.stop()
 	})
 }
+
+// inBoxes is inBox for a test that starts and stops its box itself.
+func inBoxes(t *testing.T, test func(t *testing.T, b *box)) {
+	t.Helper()
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		test(t, &box{t: t, dir: dir, cam: &fakeCamera{}, out: newFakeOutbox()})
+	})
+}

@@ -70,6 +70,7 @@ func (e *Engine) fire(u unaccepted) (event.Firing, error) {
 		f.Disposition, f.Reason, f.EventID = event.Silent, event.NotifyOff, store.ID(f.Seq, f.At)
 	default:
 		f.Disposition, f.EventID = event.Queued, store.ID(f.Seq, f.At)
+		f.Destinations, f.Subject = t.cfg.Destinations, t.cfg.Subject
 		f.HeldOff = now.Before(t.holdUntil(e.current().Config)) || !e.room()
 	}
 	if err := e.journal.Fire(f); err != nil {

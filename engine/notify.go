@@ -58,11 +58,11 @@ func (e *Engine) tells(mail string, g event.Gathered) event.Notice {
 		n.Firings[i].At = f.At.In(e.zone)
 		n.At, n.Event = n.Firings[i].At, f.EventID
 	}
-	if len(g.Counts) == 1 { // a digest may be of several triggers
-		for name := range g.Counts {
-			if t := e.trigger(name); t != nil {
-				n.Destinations, n.Subject = t.cfg.Destinations, t.cfg.Subject
-			}
+	if f := n.Firings; len(g.Counts) == 1 && len(f) > 0 { // a digest may be of several triggers
+		newest := f[len(f)-1]
+		n.Destinations, n.Subject = newest.Destinations, newest.Subject
+		if t := e.trigger(newest.Trigger); t != nil { // what was corrected since counts
+			n.Destinations, n.Subject = t.cfg.Destinations, t.cfg.Subject
 		}
 	}
 	switch {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"slices"
 	"time"
 
 	"watchpost/engine/config"
@@ -44,13 +43,6 @@ func (e *Engine) adopt(l config.Loaded, findings []config.Finding) {
 		triggers = append(triggers, t)
 	}
 	gone := e.triggers
-	for _, t := range gone { // its summary goes to its own destinations, while they are known
-		if !slices.ContainsFunc(triggers, func(n *trigger) bool { return n == t }) && slices.Contains(e.journal.Pending(), t.cfg.Name) {
-			if mail, g, err := e.journal.Gather(t.cfg.Name); err == nil {
-				e.await(&due{notice: e.tells(mail, g), at: time.Now()})
-			}
-		}
-	}
 	e.triggers = triggers
 	e.acceptWaiting()
 	for _, t := range triggers {

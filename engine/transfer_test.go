@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -195,5 +196,35 @@ func TestOwnDestinationsAndSubject(t *testing.T) {
 		if n := len(b.out.sent()); n != 3 {
 			t.Errorf("%d mails", n)
 		}
+	})
+}
+
+// A trigger is removed while its firings wait, and then the program is started anew:
+// the mails go to whom they were accepted for.
+func TestOwnDestinationsOutliveTheirTrigger(t *testing.T) {
+	own := trig("gate")
+	own.Destinations, own.Subject = []string{"boss@example.net"}, "Gate"
+	inBoxes(t, func(t *testing.T, b *box) {
+		b.out.err = errors.New("full")
+		b.start(conf(own))
+		time.Sleep(time.Second)
+		b.fire("gate")
+		time.Sleep(20 * time.Second)
+		b.fire("gate")
+		time.Sleep(5 * time.Second)
+		b.stop()
+		b.out.err = nil
+		b.start(conf(trig("other")))
+		time.Sleep(2 * time.Minute)
+		sent := b.out.sent()
+		if len(sent) != 2 {
+			t.Errorf("%d notices", len(sent))
+		}
+		for _, n := range sent {
+			if !slices.Equal(n.Destinations, own.Destinations) || n.Subject != "Gate" {
+				t.Errorf("%s to %v, subject %q", n.ID, n.Destinations, n.Subject)
+			}
+		}
+		b.stop()
 	})
 }

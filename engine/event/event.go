@@ -67,6 +67,10 @@ type Firing struct {
 	Reason      Reason      `json:"reason,omitempty"`   // with Silent
 	HeldOff     bool        `json:"held_off,omitempty"` // with Queued: waits for the summary at the hold-off's end
 	Level       float64     `json:"level,omitempty"`    // motion level at the trigger, percent of the zone
+	// With Queued: its trigger's own destinations and subject when it fired; empty: the
+	// mail's. They are asked where the trigger is no more.
+	Destinations []string `json:"destinations,omitempty"`
+	Subject      string   `json:"subject,omitempty"`
 }
 
 // PrivacyBy says what switched privacy mode on.
