@@ -172,3 +172,20 @@ func TestEventOfAFailingDiskIsStoredLater(t *testing.T) {
 		}
 	})
 }
+
+// After an hour without a camera no image of before that is one from before the trigger.
+func TestImagesBeforeTheTriggerAreOfItsTime(t *testing.T) {
+	inBox(t, conf(door()), func(t *testing.T, b *box) {
+		time.Sleep(5 * time.Second)
+		b.cam.mu.Lock()
+		b.cam.fail = errors.New("unplugged")
+		b.cam.mu.Unlock()
+		time.Sleep(time.Hour)
+		b.wires.pulse(doorLine)
+		time.Sleep(10 * time.Second)
+		list, _ := b.Events(context.Background(), event.Filter{})
+		if len(list) != 1 || len(list[0].Images) != 0 || len(list[0].Missing) == 0 {
+			t.Errorf("%+v", list)
+		}
+	})
+}

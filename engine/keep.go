@@ -49,7 +49,7 @@ func (e *Engine) beginEvent(t *trigger, f event.Firing, mono, now time.Time) {
 		Keep: t.cfg.Full == "keep"}
 	r.stored.Transfer = transferOf(t.cfg)
 	t.running = r
-	pre := e.ring.Before(mono, t.cfg.Interval, t.cfg.Pre.Images, t.cfg.Pre.Time)
+	pre := e.ring.Before(mono, t.cfg.Interval, t.cfg.Pre.Images, reach(t.cfg))
 	if t.cfg.Pre == (config.Extent{}) {
 		pre = nil
 	}
@@ -72,6 +72,15 @@ func (e *Engine) beginEvent(t *trigger, f event.Firing, mono, now time.Time) {
 			e.offer(r, im)
 		}
 	}
+}
+
+// reach is how old an image from before the trigger may be. A slow camera's are older
+// than the interval asks for; those from before it was lost are of another time.
+func reach(t config.Trigger) time.Duration {
+	if t.Pre.Images > 0 {
+		return 2*extent(t.Pre, t.Interval) + stallAfter
+	}
+	return t.Pre.Time
 }
 
 func (r *running) extend(now time.Time, f event.Firing) {
