@@ -52,9 +52,14 @@ func newDetection(triggers []config.Trigger) *detection {
 	return d
 }
 
-// same reports whether the detector would do the same with old.
+// same reports whether nothing is another than in old.
 func (d *detection) same(old *detection) bool {
-	return old != nil && d.interval == old.interval && d.quality == old.quality && slices.Equal(d.roles, old.roles) && reflect.DeepEqual(d.params, old.params)
+	return d.detects(old) && d.interval == old.interval && d.quality == old.quality
+}
+
+// detects reports whether the same motion is looked for as in old.
+func (d *detection) detects(old *detection) bool {
+	return old != nil && slices.Equal(d.roles, old.roles) && reflect.DeepEqual(d.params, old.params)
 }
 
 // level returns the motion level of a trigger now, in percent of its zone.
@@ -113,7 +118,9 @@ func (d *detector) run(ctx context.Context) error {
 		if err != nil {
 			return nil
 		}
-		if c := d.now.Load(); c != cfg || f.Stream != stream {
+		if c := d.now.Load(); f.Stream == stream && c.detects(cfg) {
+			cfg = c // at most the ring's images are others
+		} else {
 			// What was going on ends with the old detector or the old stream.
 			for i, on := range active {
 				if on && !d.send(ctx, signal{role: cfg.roles[i], at: d.best.of(f.At), mono: time.Now()}) {

@@ -371,3 +371,24 @@ func TestDigest(t *testing.T) {
 		}
 	})
 }
+
+// Another quality of the images ends no motion.
+func TestDetectorGoesOnWithOtherImages(t *testing.T) {
+	inBox(t, conf(quick()), func(t *testing.T, b *box) {
+		time.Sleep(10 * time.Second)
+		b.cam.show(true)
+		time.Sleep(3 * time.Second)
+		q := quick()
+		q.Quality = 50
+		b.use(conf(q))
+		time.Sleep(300 * time.Millisecond)
+		var active bool
+		b.do(context.Background(), func() { active = b.trigger("yard").active })
+		if !active {
+			t.Error("the motion ended")
+		}
+		if b.detector.now.Load().quality != 50 {
+			t.Error("quality")
+		}
+	})
+}
