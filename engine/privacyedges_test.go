@@ -461,3 +461,47 @@ func TestTimerJump(t *testing.T) {
 		}
 	})
 }
+
+// What the other source said before its trigger was off, or had no AND, counts no more.
+func TestAndForgetsWhatItDoesNotHear(t *testing.T) {
+	for _, off := range []bool{true, false} {
+		both := pirAnd(event.External, "gate")
+		both.Source, both.Line = event.Manual, ""
+		both = pirAnd(event.External, "gate")
+		inBox(t, conf(both), func(t *testing.T, b *box) {
+			time.Sleep(warmUp + time.Second)
+			b.wires.set("external gate", true)
+			time.Sleep(time.Second)
+			without := both
+			if off {
+				without.Enabled = false
+			} else {
+				without.And = nil
+			}
+			b.use(conf(without))
+			time.Sleep(time.Minute)
+			b.use(conf(both))
+			time.Sleep(warmUp + time.Second)
+			b.wires.pulse("builtin pir") // the gate has been at rest since
+			time.Sleep(30 * time.Second)
+			if n := b.silent("both", event.AndUnmet); n != 1 {
+				t.Errorf("off %v: %+v", off, b.account("both"))
+			}
+		})
+	}
+}
+
+// A frame is told later than a contact: the moment is the later one of both all the same.
+func TestAndIsMetAtTheLaterMoment(t *testing.T) {
+	inBox(t, conf(pirAnd(event.External, "gate")), func(t *testing.T, b *box) {
+		time.Sleep(warmUp + time.Second)
+		b.do(context.Background(), func() {
+			at := b.now()
+			b.signalled(signal{role: role{trigger: "both"}, started: true, at: at, mono: time.Now()})
+			b.signalled(signal{role: role{"both", true}, started: true, at: at.Add(-time.Second), mono: time.Now().Add(-time.Second)})
+			if f := b.firings; len(f) != 1 || !f[0].At.Equal(at) {
+				t.Errorf("%+v, want %v", f, at)
+			}
+		})
+	})
+}

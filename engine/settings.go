@@ -39,6 +39,9 @@ func (e *Engine) adopt(l config.Loaded, findings []config.Finding) {
 		if t.cfg.Every != cfg.Every {
 			t.ticked = time.Time{}
 		}
+		if a, b := t.cfg.And, cfg.And; !cfg.Enabled || (a == nil) != (b == nil) || a != nil && (a.Source != b.Source || a.Line != b.Line) {
+			t.second.active, t.second.last = false, time.Time{} // nobody listens to that one any more
+		}
 		t.cfg = cfg
 		triggers = append(triggers, t)
 	}
