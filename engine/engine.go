@@ -139,7 +139,7 @@ func New(o Options) (*Engine, error) {
 		e.notice("journal damaged", fmt.Sprintf("%d lines of the journal could not be read and were passed over: the disk may be failing", n))
 	}
 	e.privacy = j.Privacy()
-	e.privacyLine = e.privacy.By == event.ByLine || e.privacy.Overruled // until the line is read
+	e.privacyLine = e.privacy.By == event.ByLine // until the line is read
 	e.shut(e.private())
 	e.adopt(o.Loaded, o.Findings)
 	e.beginConditions()

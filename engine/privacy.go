@@ -27,11 +27,13 @@ func (e *Engine) byItself() event.PrivacyBy {
 	switch {
 	case len(p.Active) > 0 && schedule.Active(p.Active, e.now(), e.holidays()...):
 		return event.BySchedule
-	case p.Line != "" && e.privacyLine:
+	case e.byLine():
 		return event.ByLine
 	}
 	return ""
 }
+
+func (e *Engine) byLine() bool { return e.current().Config.Privacy.Line != "" && e.privacyLine }
 
 // watchPrivacy switches privacy mode as its schedule and its line say, and
 // journals what could not be written before.
@@ -53,9 +55,12 @@ func (e *Engine) switchPrivacy(on bool) {
 	if on {
 		want.By = event.ByPerson
 	} else {
-		want.Overruled = e.byItself() != ""
+		want.By = e.byItself()
+		if want.Overruled = want.By != ""; want.Overruled && e.byLine() {
+			want.By = event.ByLine
+		}
 	}
-	if p := e.privacy; p.On != want.On || p.By != want.By || p.Overruled != want.Overruled {
+	if p := e.privacy; p.On != want.On || on && p.By != want.By || p.Overruled != want.Overruled {
 		e.setPrivacy(want)
 	}
 }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -131,7 +132,7 @@ func TestPrivacyByItself(t *testing.T) {
 			t.Errorf("%v until %v", s.State, s.Until)
 		}
 		b.Privacy(ctx, false)
-		is("overruled", event.PrivacyMode{Overruled: true})
+		is("overruled", event.PrivacyMode{By: event.BySchedule, Overruled: true})
 		until("03:00")
 		is("its time is over", event.PrivacyMode{})
 		b.wires.set("external switch", true)
@@ -165,5 +166,25 @@ func TestPrivacyOnAFailingDisk(t *testing.T) {
 		if js, err := os.ReadFile(journal); err != nil || !strings.Contains(string(js), `"by":"person"`) {
 			t.Errorf("not journalled: %v", err)
 		}
+	})
+}
+
+// A person overrules the schedule, and the line cannot be read: when its time is over the
+// schedule counts again, also after a restart.
+func TestOverruledScheduleWithADeadLine(t *testing.T) {
+	cfg := conf(trig("yard"))
+	cfg.Privacy = config.Privacy{Active: []config.Span{{From: 0, To: 62}}, Line: "switch"}
+	inBoxes(t, func(t *testing.T, b *box) {
+		b.wires.broken = errors.New("no such line")
+		b.start(cfg)
+		time.Sleep(2 * time.Second)
+		b.Privacy(context.Background(), false)
+		b.stop()
+		b.start(cfg)
+		time.Sleep(3 * time.Minute) // its time is over
+		if s, _ := b.Status(context.Background()); s.Privacy.Overruled {
+			t.Errorf("%v: %+v", b.now(), s.Privacy)
+		}
+		b.stop()
 	})
 }

@@ -87,7 +87,7 @@ const (
 type PrivacyMode struct {
 	On    bool      `json:"on"`
 	Since time.Time `json:"since,omitzero"` // of the last change; zero: there was none
-	By    PrivacyBy `json:"by,omitempty"`   // while it is on
+	By    PrivacyBy `json:"by,omitempty"`   // while it is on or overruled
 	// Overruled says that a person switched it off while its schedule or its line
 	// would have it on; that lasts until they would not.
 	Overruled bool `json:"overruled,omitempty"`
