@@ -414,3 +414,25 @@ func TestBufferTooShort(t *testing.T) {
 		}
 	})
 }
+
+// How far the buffer reaches goes by what the camera gives, not by what is asked of it.
+func TestBufferOfASlowCamera(t *testing.T) {
+	y := quick()
+	y.Interval = 100 * time.Millisecond
+	y.Pre = config.Extent{Time: 30 * time.Second}
+	cfg := conf(y)
+	cfg.Camera.Buffer = 40 * (128 + 16)
+	inBoxes(t, func(t *testing.T, b *box) {
+		b.cam.every = time.Second
+		b.start(cfg)
+		time.Sleep(2 * time.Minute)
+		s, _ := b.Status(context.Background())
+		var held time.Duration
+		images, _ := b.ring.After(0)
+		held = images[len(images)-1].Taken.Sub(images[0].Taken)
+		if d := s.Buffer.Seconds - held.Seconds(); d < -5 || d > 5 {
+			t.Errorf("%+v, it holds %v; %v", s.Buffer, held, s.Problems)
+		}
+		b.stop()
+	})
+}

@@ -103,7 +103,11 @@ func (e *Engine) bufferStatus() event.Buffer {
 	b.Images, b.Bytes = e.ring.Size()
 	if b.Images > 0 && b.Bytes > 0 {
 		b.Fit = int(b.MaxBytes * int64(b.Images) / int64(b.Bytes))
-		b.Seconds = float64(b.Fit) * e.detector.now.Load().interval.Seconds()
+		apart := e.detector.now.Load().interval.Seconds()
+		if e.fps > 0 { // a camera may give fewer than are asked for
+			apart = max(apart, 1/e.fps)
+		}
+		b.Seconds = float64(b.Fit) * apart
 	}
 	return b
 }
