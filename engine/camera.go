@@ -67,6 +67,13 @@ func (c *cameraFeed) pause(on bool) {
 	c.poke()
 }
 
+// closed reports whether privacy mode keeps it closed.
+func (c *cameraFeed) closed() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.paused
+}
+
 // poke has run look again. Called with mu held.
 func (c *cameraFeed) poke() {
 	close(c.changed)

@@ -148,7 +148,11 @@ func (e *Engine) illustrate(n *event.Notice, late bool) {
 		return
 	}
 	n.Notes = slices.Clone(n.Notes) // a second attempt begins anew
-	if len(n.Images) == 0 {
+	switch {
+	case len(n.Images) > 0:
+	case e.camera.closed():
+		n.Notes = append(n.Notes, "There is no image: privacy mode is on.")
+	default:
 		n.Notes = append(n.Notes, "There is no image: the camera gave none. State of the camera: "+string(e.cameraStatus().State)+".")
 	}
 	for i := range n.Images {

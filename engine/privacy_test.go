@@ -188,3 +188,16 @@ func TestOverruledScheduleWithADeadLine(t *testing.T) {
 		b.stop()
 	})
 }
+
+// A test mail without an image says why.
+func TestTestMailInPrivacy(t *testing.T) {
+	inBox(t, conf(quick()), func(t *testing.T, b *box) {
+		time.Sleep(2 * time.Second)
+		b.Privacy(context.Background(), true)
+		b.TestMail(context.Background())
+		n := b.out.sent()
+		if len(n) != 1 || !strings.Contains(strings.Join(n[0].Notes, " "), "privacy mode") {
+			t.Errorf("%+v", n)
+		}
+	})
+}
