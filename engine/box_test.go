@@ -253,6 +253,7 @@ type box struct {
 	wires     wiring
 	clock     testClock
 	boot      string
+	up        time.Duration // of the machine, when the program starts
 	mode      string
 	cancel    context.CancelFunc
 	ran       chan error
@@ -277,7 +278,7 @@ func (b *box) start(cfg config.Config) {
 		OpenTransfers: open,
 		OpenCamera:    func(config.Camera) (Camera, error) { return b.cam, nil },
 		FindCamera:    b.cam.find, OpenInput: b.wires.open,
-		Pictures: fakePictures{}, Outbox: b.out, Mail: b.out.feed, Clock: &b.clock, BootID: func() string { return b.boot },
+		Pictures: fakePictures{}, Outbox: b.out, Mail: b.out.feed, Clock: &b.clock, BootID: func() string { return b.boot }, Uptime: func() time.Duration { return b.up },
 		File: config.Open(path), Stamp: config.Open(path).Stamp(), Loaded: config.Loaded{Config: cfg, Revision: "r"}, Directory: b.dir, Version: "test", Mode: cmp.Or(b.mode, "service"),
 	})
 	if err != nil {

@@ -20,7 +20,8 @@ type Camera interface {
 
 // Input is a contact, a built-in sensor or a microphone. Run watches it until ctx
 // ends or it fails, and returns why; it calls tell at each change, in order, and
-// never while it could block what it watches.
+// never while it could block what it watches. Of a contact that is active when it is
+// opened it may tell so at once. It is opened once, whoever listens.
 type Input interface {
 	Run(ctx context.Context, tell func(Reading)) error
 }

@@ -17,6 +17,7 @@ import (
 	"watchpost/engine/journal"
 	"watchpost/engine/ring"
 	"watchpost/engine/store"
+	"watchpost/engine/uptime"
 )
 
 const (
@@ -52,11 +53,12 @@ type Options struct {
 	// DirectoryOf says where a configuration wants the store; nil: never elsewhere.
 	DirectoryOf func(config.Config) string
 	Version     string
-	Mode        string          // service, terminal, demo
-	Demo        string          // what stands in for what
-	Known       []string        // problems that were found before New, as sentences
-	Inbox       func() []string // in demo mode: what arrived at the embedded mail server
-	BootID      func() string   // another one after each start of the machine; nil: the kernel's
+	Mode        string               // service, terminal, demo
+	Demo        string               // what stands in for what
+	Known       []string             // problems that were found before New, as sentences
+	Inbox       func() []string      // in demo mode: what arrived at the embedded mail server
+	BootID      func() string        // another one after each start of the machine; nil: the kernel's
+	Uptime      func() time.Duration // how long the machine has been on; nil: the kernel's
 }
 
 // Engine is the run loop. New reads the disk; Run does the rest.
@@ -125,7 +127,10 @@ func New(o Options) (*Engine, error) {
 	e.loop.init()
 	e.best = newBestTime(o.Clock, e.openConditions())
 	e.detector = &detector{pictures: o.Pictures, box: e.camera.box, ring: e.ring, signals: e.signals, images: e.images, best: e.best}
-	e.inputs = newInputs(o.OpenInput, e.signals, e.best, &e.detector.want)
+	if o.Uptime == nil {
+		o.Uptime = func() time.Duration { return uptime.Boot()().At }
+	}
+	e.inputs = newInputs(o.OpenInput, e.signals, e.best, &e.detector.want, time.Now().Add(-o.Uptime()))
 	o.Mail.onward(e.hub.publish)
 	if o.OpenTransfers != nil {
 		if e.toPlaces, err = o.OpenTransfers(s, e.handed); err != nil {

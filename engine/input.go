@@ -22,30 +22,32 @@ type role struct {
 }
 
 // inputs runs the inputs that the configuration names: a goroutine each, all of
-// them owned by run. An input that fails is opened again.
+// them owned by run. An input that fails is opened again. One that several listen
+// to is opened once (see input).
 //
 // Invariant, under mu: want is the newest configuration; state describes those
-// that run has going.
+// that run has going, by key.
 type inputs struct {
 	open    func(InputConfig) (Input, error) // nil: there is no such hardware
 	signals chan<- signal
 	best    *bestTime
 	freeze  *atomic.Bool // the detector's: an image is wanted of the next frame
+	booted  time.Time    // monotonic, of the machine's start
 
 	mu      sync.Mutex
 	want    map[role]InputConfig
 	changed chan struct{} // has room for one
-	state   map[role]inputState
-	powered map[string]time.Time // by line: of inputs that were closed in working order, the opening
+	state   map[string]inputState
+	powered map[string]time.Time // by key: when those that are not open got their power, where that is known
 }
 
 type inputState struct {
-	since   time.Time // monotonic, of its opening; zero: it is not open
+	since   time.Time // monotonic, of its power; zero: it is not open
 	problem string
 }
 
-func newInputs(open func(InputConfig) (Input, error), signals chan<- signal, best *bestTime, freeze *atomic.Bool) *inputs {
-	return &inputs{open: open, signals: signals, best: best, freeze: freeze, changed: make(chan struct{}, 1), state: map[role]inputState{}, powered: map[string]time.Time{}}
+func newInputs(open func(InputConfig) (Input, error), signals chan<- signal, best *bestTime, freeze *atomic.Bool, booted time.Time) *inputs {
+	return &inputs{open: open, signals: signals, best: best, freeze: freeze, booted: booted, changed: make(chan struct{}, 1), state: map[string]inputState{}}
 }
 
 // wanted lists the inputs that a configuration names.
@@ -55,12 +57,19 @@ func wanted(c config.Config) map[role]InputConfig {
 		if !t.Enabled {
 			continue
 		}
-		i := InputConfig{Source: t.Source, Line: t.Line, Edge: t.Edge, Debounce: t.Debounce, Threshold: t.Threshold, Sensitivity: t.Sensitivity}
+		i := InputConfig{Source: t.Source, Line: t.Line, Edge: t.Edge, Debounce: t.Debounce}
 		if hasInput(t.Source) {
-			all[role{trigger: t.Name}] = i
+			own := i
+			if t.Source == event.Sound {
+				own.Threshold, own.Sensitivity = t.Threshold, t.Sensitivity
+			}
+			all[role{trigger: t.Name}] = own
 		}
 		if t.And != nil && hasInput(t.And.Source) {
 			i.Source, i.Line, i.Edge = t.And.Source, t.And.Line, "rising"
+			if t.And.Source == event.Sound {
+				i.Threshold, i.Sensitivity = t.Threshold, t.Sensitivity
+			}
 			all[role{t.Name, true}] = i
 		}
 	}
@@ -100,6 +109,12 @@ func (e *Engine) warming(r role, s event.Source) bool {
 func (in *inputs) use(c config.Config) {
 	in.mu.Lock()
 	in.want = wanted(c)
+	if in.powered == nil { // at the start: what is on this box has its power since that was switched on
+		in.powered = map[string]time.Time{}
+		for _, c := range in.want {
+			in.powered[c.key()] = in.booted
+		}
+	}
 	in.mu.Unlock()
 	select {
 	case in.changed <- struct{}{}:
@@ -111,38 +126,32 @@ func (in *inputs) use(c config.Config) {
 func (in *inputs) status(r role) inputState {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	return in.state[r]
+	return in.state[in.want[r].key()]
 }
 
-func (in *inputs) set(r role, s inputState) {
+func (in *inputs) set(key string, s inputState) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	in.state[r] = s
+	in.state[key] = s
 }
 
 // run keeps the inputs going until ctx ends.
 func (in *inputs) run(ctx context.Context) error {
-	type running struct {
-		InputConfig
-		stop context.CancelFunc
-		done chan struct{}
-	}
-	going := map[role]running{}
-	end := func(r role) {
-		going[r].stop()
-		<-going[r].done
-		was := going[r]
-		delete(going, r)
+	going := map[string]*input{}
+	end := func(key string, i *input) {
+		i.stop()
+		<-i.done
+		delete(going, key)
 		in.mu.Lock()
-		if since := in.state[r].since; !since.IsZero() {
-			in.powered[string(was.Source)+was.Line] = since
+		if since := in.state[key].since; !since.IsZero() {
+			in.powered[key] = since
 		}
-		delete(in.state, r)
+		delete(in.state, key)
 		in.mu.Unlock()
 	}
 	defer func() {
-		for r := range going {
-			end(r)
+		for key, i := range going {
+			end(key, i)
 		}
 	}()
 	for {
@@ -151,85 +160,42 @@ func (in *inputs) run(ctx context.Context) error {
 			return nil
 		case <-in.changed:
 		}
+		want := map[string]map[role]InputConfig{}
 		in.mu.Lock()
-		want := in.want
+		for r, c := range in.want {
+			if want[c.key()] == nil {
+				want[c.key()] = map[role]InputConfig{}
+			}
+			want[c.key()][r] = c
+		}
 		in.mu.Unlock()
-		for r, g := range going {
-			if w, ok := want[r]; !ok || w != g.InputConfig {
-				end(r)
+		for key, i := range going {
+			if w, ok := want[key]; !ok || common(w) != i.InputConfig {
+				end(key, i)
 			}
 		}
-		for r, w := range want {
-			if _, ok := going[r]; ok {
+		for key, w := range want {
+			if i, ok := going[key]; ok {
+				i.heard(w)
 				continue
 			}
 			one, stop := context.WithCancel(ctx)
-			g := running{w, stop, make(chan struct{})}
-			going[r] = g
+			i := &input{InputConfig: common(w), in: in, all: ctx, stop: stop, done: make(chan struct{}), listeners: map[role]*listener{}}
+			i.heard(w)
+			going[key] = i
 			go func() {
-				defer close(g.done)
-				in.watch(one, ctx, r, w)
+				defer close(i.done)
+				i.watch(one, key)
 			}()
 		}
 	}
 }
 
-// watch keeps one input going until ctx ends. What is active when it fails or ends
-// is at rest then, and that is told until all of them end; but what has privacy mode
-// on keeps it on while it cannot be read.
-func (in *inputs) watch(ctx, all context.Context, r role, c InputConfig) {
-	send := func(s signal) {
-		select { // at a stop too, where there is room
-		case in.signals <- s:
-			return
-		default:
-		}
-		select {
-		case in.signals <- s:
-		case <-all.Done():
-		}
-	}
-	active := false
-	for wait := reopenFirst; ctx.Err() == nil; wait = min(2*wait, reopenLast) {
-		input, err := in.openOne(c)
-		if err == nil {
-			in.set(r, inputState{since: in.since(c)})
-			err = input.Run(ctx, func(x Reading) {
-				active = x.Active
-				if active { // before the loop comes to it, which may have to wait for the disk
-					in.freeze.Store(true)
-				}
-				send(signal{role: r, started: x.Active, at: in.best.of(x.At), mono: time.Now(), level: x.Level})
-				wait = reopenFirst
-			})
-		}
-		if active && all.Err() == nil && (r != role{} || ctx.Err() != nil) {
-			active = false
-			at, _ := in.best.now()
-			send(signal{role: r, at: at, mono: time.Now()})
-		}
-		if ctx.Err() != nil {
-			return
-		}
-		if err == nil {
-			err = errors.New("the input ended without a reason")
-		}
-		in.set(r, inputState{problem: err.Error()})
-		retry := time.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-		case <-retry.C:
-		}
-		retry.Stop()
-	}
-}
-
 // since is when an input that was just opened got its power: another name or
-// setting of its trigger does not take that away.
-func (in *inputs) since(c InputConfig) time.Time {
+// setting of its trigger does not take that away, nor does a start of the program.
+func (in *inputs) since(key string) time.Time {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	key := string(c.Source) + c.Line
 	since, ok := in.powered[key]
 	delete(in.powered, key)
 	if !ok {
