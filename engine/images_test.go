@@ -189,3 +189,39 @@ func TestImagesBeforeTheTriggerAreOfItsTime(t *testing.T) {
 		}
 	})
 }
+
+// An event that began well and whose end the disk refuses gets it, and the list of what was lost,
+// once the disk is well; nobody says that the power was cut.
+func TestEndOfAnEventThatTheDiskRefuses(t *testing.T) {
+	y := quick()
+	y.Post = config.Extent{Time: 3 * time.Second}
+	inBox(t, conf(y), func(t *testing.T, b *box) {
+		time.Sleep(2 * time.Second)
+		f := b.fire("yard")
+		time.Sleep(time.Second)
+		events := filepath.Join(b.dir, "events")
+		undo := durable.Observe(durable.Observer{Before: func(c durable.Call) error {
+			if strings.HasPrefix(c.Path, events) {
+				return syscall.EIO
+			}
+			return nil
+		}})
+		time.Sleep(20 * time.Second)
+		undo()
+		time.Sleep(10 * time.Second)
+		e, err := b.store.Get(f.EventID)
+		if err != nil || e.End.Sub(f.At) < 3*time.Second || e.End.Sub(f.At) > 5*time.Second {
+			t.Errorf("%v %v: %v", e.Start, e.End, err)
+		}
+		lost := false
+		for _, m := range e.Missing {
+			if strings.Contains(m, "power") || strings.Contains(m, "stopped") {
+				t.Errorf("missing %q", m)
+			}
+			lost = lost || strings.Contains(m, "input/output")
+		}
+		if !lost {
+			t.Errorf("missing %q", e.Missing)
+		}
+	})
+}

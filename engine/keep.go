@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"watchpost/engine/config"
 	"watchpost/engine/event"
 	"watchpost/engine/ring"
+	"watchpost/engine/store"
 )
 
 const (
@@ -213,10 +215,10 @@ func (e *Engine) write(s event.Stored) {
 		return
 	}
 	e.keepFailed(err)
-	if now, gerr := e.store.Get(s.ID); s.End.IsZero() || gerr == nil && !now.End.IsZero() || len(e.unput) == unacceptedMax {
+	if s.End.IsZero() || !errors.Is(err, store.ErrUnwritten) || len(e.unput) == unacceptedMax {
 		return // it goes on, or it was written and only room could not be made
 	}
-	if !slices.Contains(s.Missing, diskFailed) {
+	if _, err := e.store.Get(s.ID); err != nil && !slices.Contains(s.Missing, diskFailed) { // else the store knows
 		s.Missing = append(slices.Clip(s.Missing), diskFailed)
 	}
 	e.unput = append(e.unput, s)

@@ -21,7 +21,7 @@ func TestOneLineIsOpenedOnce(t *testing.T) {
 	cfg.Triggers = append(cfg.Triggers, and)
 	inBox(t, cfg, func(t *testing.T, b *box) {
 		time.Sleep(time.Second)
-		if n := b.wires.opened[doorLine]; n != 1 {
+		if n := b.wires.times(doorLine); n != 1 {
 			t.Errorf("opened %d times", n)
 		}
 	})
@@ -58,7 +58,7 @@ func TestListenersOfOneLine(t *testing.T) {
 		cfg.Triggers = append(cfg.Triggers, and)
 		b.use(cfg)
 		time.Sleep(time.Second)
-		if n := b.wires.opened[doorLine]; n != 1 {
+		if n := b.wires.times(doorLine); n != 1 {
 			t.Errorf("opened %d times", n)
 		}
 		b.wires.pulse("external other") // the door is open

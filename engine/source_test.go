@@ -61,6 +61,13 @@ func (w *wiring) open(c InputConfig) (Input, error) {
 	return in, w.broken
 }
 
+// times is how often an input was opened.
+func (w *wiring) times(key string) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.opened[key]
+}
+
 func (w *wiring) set(key string, active bool) {
 	w.at(key).readings <- Reading{Active: active, At: time.Now()}
 	synctest.Wait()

@@ -108,6 +108,8 @@ func images(dir, id string, zone *time.Location) ([]event.StoredImage, error) {
 	return found, err
 }
 
+const cutShort = "the rest: the program was stopped or the power was cut during the event"
+
 // ended gives an event that a crash left open its end, and lists the images that
 // were written after its last event.json.
 func ended(dir string, e event.Stored) event.Stored {
@@ -118,7 +120,7 @@ func ended(dir string, e event.Stored) event.Stored {
 		}
 	}
 	e.End = lastOf(e)
-	e.Missing = append(e.Missing, "the rest: the program was stopped or the power was cut during the event")
+	e.Missing = append(e.Missing, cutShort)
 	if err != nil {
 		e.Missing = append(e.Missing, err.Error())
 	}

@@ -239,8 +239,18 @@ func (s *Store) enter(id string) *entry {
 	return s.order[i]
 }
 
+// ErrUnwritten is where an event is not on the disk as Put was told.
+var ErrUnwritten = errors.New("the event is not written")
+
+// unwritten is an ErrUnwritten that speaks of its cause only.
+type unwritten struct{ error }
+
+func (u unwritten) Is(target error) bool { return target == ErrUnwritten }
+func (u unwritten) Unwrap() error        { return u.error }
+
 // Put writes what is known of an event, all but the list of its images, which
-// the store keeps itself. An event with an End is finished. Idempotent.
+// the store keeps itself. An event with an End is finished. Idempotent. With
+// ErrUnwritten it is to be called again; any other error is about making room.
 func (s *Store) Put(e event.Stored) error {
 	if _, _, ok := parseID(e.ID); !ok {
 		return fmt.Errorf("store: %q is no event id", e.ID)
@@ -272,21 +282,29 @@ func (s *Store) Put(e event.Stored) error {
 		}
 		err = s.save(r)
 	}
-	if !e.End.IsZero() {
+	there := err == nil
+	if err != nil && !e.End.IsZero() {
+		st, serr := os.Lstat(filepath.Join(s.dir, e.ID))
+		there = serr == nil && st.IsDir()
+	}
+	switch {
+	case e.End.IsZero():
+	case err != nil && there: // what is there says less: it goes on until its end can be written
+	default:
 		s.mu.Lock()
 		x.end = max(e.End.UnixMilli(), 1)
 		delete(s.open, e.ID)
 		s.version++
 		line := x.line()
 		s.mu.Unlock()
-		if err == nil {
+		if there {
 			s.record(line)
-		} else if _, serr := os.Lstat(filepath.Join(s.dir, e.ID)); serr != nil {
+		} else {
 			s.take([]string{e.ID}) // nothing of it came to the disk
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("store event %s: %w", e.ID, err)
+		return unwritten{fmt.Errorf("store event %s: %w", e.ID, err)}
 	}
 	_, err = s.makeRoom(e.ID, 0)
 	return err
@@ -301,7 +319,7 @@ func (s *Store) again(e event.Stored) *running {
 	}
 	r.Images = was.Images
 	for _, m := range was.Missing {
-		if !slices.Contains(e.Missing, m) {
+		if m != cutShort && !slices.Contains(e.Missing, m) { // it was not: here is its end
 			r.notes = append(r.notes, m)
 		}
 	}
