@@ -180,8 +180,11 @@ func (s *Store) expire(sparing string) error {
 		if x.damaged {
 			age -= stampsDoubt
 		}
-		if age <= maxAge || len(old) == removedMax {
+		if len(old) == removedMax {
 			break
+		}
+		if age <= maxAge { // not the end: its clock may have been ahead
+			continue
 		}
 		if _, going := s.open[x.id]; !going && x.id != sparing {
 			old = append(old, x.id)
