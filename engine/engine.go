@@ -86,9 +86,10 @@ type Engine struct {
 	keeper      chan func()
 	keepErr     atomic.Pointer[string]
 	transferErr atomic.Pointer[string]
-	atKeeper    atomic.Int64   // bytes of images that the keeper has yet to write
-	unput       []event.Stored // ends of events that could not be written; the keeper's
-	unqueued    []event.Job    // transfers that the queue could not take; the keeper's
+	atKeeper    atomic.Int64             // bytes of images that the keeper has yet to write
+	unput       []event.Stored           // ends of events that could not be written; the keeper's
+	unqueued    []event.Job              // transfers that the queue could not take; the keeper's
+	stored      atomic.Pointer[[]uint64] // see noteStored
 	used        atomic.Pointer[event.Storage]
 	done        chan struct{}
 
@@ -180,9 +181,15 @@ func (e *Engine) Run(ctx context.Context) error {
 	for _, work := range e.unwritten {
 		e.keeper <- work
 	}
-	e.keeper <- e.writeAgain
+	begun := e.journal.Begun()
+	e.keeper <- func() {
+		e.addJobs()
+		e.writeAgain()
+		e.noteStored(begun)
+	}
 	close(e.keeper)
 	<-keeperDone
+	e.journalStored()
 	e.stopConditions()
 	if errors.Is(err, context.Canceled) {
 		return nil

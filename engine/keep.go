@@ -293,27 +293,3 @@ func (e *Engine) closeEvent(t *trigger, why string) {
 	e.unwritten = append(e.unwritten, func() { e.write(s) })
 	t.running = nil
 }
-
-// measureStore has the keeper look at the disk now and then: it may be slow.
-func (e *Engine) measureStore(now time.Time) {
-	if now.Before(e.usageAt) {
-		return
-	}
-	e.usageAt = now.Add(usageEvery)
-	prune := !now.Before(e.pruneAt)
-	if prune {
-		e.pruneAt = now.Add(pruneEvery)
-	}
-	e.keeping(func() {
-		e.addJobs()
-		e.writeAgain()
-		u := e.store.Usage()
-		if u.Low || prune {
-			if err := e.store.Prune(); err != nil {
-				e.keepFailed(err)
-			}
-			u = e.store.Usage()
-		}
-		e.used.Store(&u)
-	})
-}

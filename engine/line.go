@@ -22,6 +22,7 @@ type input struct {
 	all         context.Context // the program's
 	stop        context.CancelFunc
 	done        chan struct{}
+	by          map[role]InputConfig // who listens; run's
 
 	mu        sync.Mutex
 	raw       Reading
@@ -64,6 +65,10 @@ func common(listeners map[role]InputConfig) InputConfig {
 // heard takes who listens. To one that comes later a state is told that the others
 // know, where it is a state that he wants: a trigger waits for the next change.
 func (i *input) heard(by map[role]InputConfig) {
+	if maps.Equal(i.by, by) {
+		return
+	}
+	i.by = by
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	for r, l := range i.listeners {

@@ -335,33 +335,19 @@ func (e *Engine) recover() {
 	}
 	e.mailsChanged() // of damage that the outbox found
 	e.journal.AtLeast(e.store.LastSeq() + 1)
-	stored, crashed := e.store.LastSeq(), !e.Clean && !e.demo()
 	for _, f := range e.journal.Tail() {
 		f.At = f.At.In(e.zone)
-		if begins := f.EventID != "" && f.Disposition != event.Extended; crashed && begins && f.Seq > stored {
-			e.missed(f)
-		}
 		e.firings = appendBounded(e.firings, f, historyMax)
 		if t := e.trigger(f.Trigger); t != nil {
 			t.last = f.At
 		}
 	}
+	for _, f := range e.journal.Begun() {
+		e.lookAfter(f)
+	}
 	e.orphans = true
 	e.fold() // first: what a digest tells is no orphan
 	e.takeUpStates()
-}
-
-// neverWritten is what an event says of which nothing reached the disk.
-const neverWritten = "all images: the program was stopped or the power was cut before the first was written"
-
-// missed stores an event of which nothing reached the disk before a crash. For before Run.
-func (e *Engine) missed(f event.Firing) {
-	s := event.Stored{ID: f.EventID, Trigger: f.Trigger, Source: f.Source, Start: f.At, End: f.At, Firings: 1, Peak: f.Level, Missing: []string{neverWritten}}
-	if t := e.trigger(f.Trigger); t != nil {
-		s.Keep, s.Transfer = t.cfg.Full == "keep", transferOf(t.cfg)
-	}
-	e.beginTransfer(s, f.Seq)
-	e.put(&running{stored: s})
 }
 
 // testMail submits a test mail, past every hold-off, and answers on reply.

@@ -4,12 +4,15 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"watchpost/engine/config"
+	"watchpost/engine/durable"
 	"watchpost/engine/event"
 )
 
@@ -133,35 +136,85 @@ func TestStopDuringReload(t *testing.T) {
 // An event whose firing was acknowledged and of which nothing reached the disk is
 // there after a crash, and says so.
 func TestEventOfACrashIsTold(t *testing.T) {
-	dir := t.TempDir()
-	synctest.Test(t, func(t *testing.T) {
-		b := &box{t: t, dir: dir, cam: &fakeCamera{}, out: newFakeOutbox()}
+	inBoxes(t, func(t *testing.T, b *box) {
 		b.start(conf(trig("yard")))
 		time.Sleep(2 * time.Second)
 		f := b.fire("yard")
-		time.Sleep(time.Minute)
-		path := filepath.Join(dir, conditionsName)
-		running, err := os.ReadFile(path)
+		path := filepath.Join(b.dir, "journal", "journal.jsonl")
+		fired, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
 		}
+		time.Sleep(time.Minute)
 		b.stop()
-		for _, clean := range []bool{true, false} {
-			if err := os.RemoveAll(filepath.Join(dir, "events", f.EventID)); err != nil {
-				t.Fatal(err)
-			}
-			if !clean { // as it was before the stop
-				if err := os.WriteFile(path, running, 0o600); err != nil {
+		if err := os.RemoveAll(filepath.Join(b.dir, "events", f.EventID)); err != nil {
+			t.Fatal(err)
+		}
+		for _, crashed := range []bool{false, true} {
+			if crashed { // the disk is as it was when the firing was acknowledged
+				if err := os.WriteFile(path, fired, 0o600); err != nil {
 					t.Fatal(err)
 				}
 			}
 			b.start(conf(trig("yard")))
 			time.Sleep(time.Second)
 			e, err := b.store.Get(f.EventID)
-			if told := err == nil && len(e.Missing) == 1 && strings.Contains(e.Missing[0], "before the first was written") && e.Trigger == "yard"; told == clean {
-				t.Errorf("after a clean stop %v: %+v, %v", clean, e, err)
+			if told := err == nil && slices.Equal(e.Missing, []string{neverWritten}) && e.Trigger == "yard"; told != crashed {
+				t.Errorf("after a crash %v: %+v, %v", crashed, e, err)
 			}
 			b.stop()
 		}
+	})
+}
+
+// Nor is an event of which the disk took nothing until the end of the program.
+func TestEventThatWasNotStoredIsToldAtTheStart(t *testing.T) {
+	inBoxes(t, func(t *testing.T, b *box) {
+		b.start(conf(quick()))
+		time.Sleep(2 * time.Second)
+		events := filepath.Join(b.dir, "events")
+		undo := durable.Observe(durable.Observer{Before: func(c durable.Call) error {
+			if strings.HasPrefix(c.Path, events) {
+				return syscall.EIO
+			}
+			return nil
+		}})
+		f := b.fire("yard")
+		time.Sleep(20 * time.Second)
+		b.stop()
+		undo()
+		b.start(conf(quick()))
+		time.Sleep(10 * time.Second)
+		if e, err := b.store.Get(f.EventID); err != nil || len(e.Missing) == 0 {
+			t.Errorf("%+v %v", e, err)
+		}
+		b.stop()
+	})
+}
+
+// A power cut does not bring back what was removed, nor hand it over again.
+func TestRemovedEventStaysRemoved(t *testing.T) {
+	y := quick()
+	y.Transfer = "nas"
+	inBoxes(t, func(t *testing.T, b *box) {
+		b.transfers = &fakeTransfers{}
+		b.start(conf(y))
+		time.Sleep(2 * time.Second)
+		b.fire("yard")
+		time.Sleep(time.Minute)
+		if n, err := b.RemoveEvents(context.Background(), event.Filter{}); n != 1 || err != nil {
+			t.Fatal(n, err)
+		}
+		time.Sleep(time.Minute)
+		path := filepath.Join(b.dir, conditionsName)
+		running, _ := os.ReadFile(path)
+		b.stop()
+		os.WriteFile(path, running, 0o600) // a power cut
+		b.start(conf(y))
+		time.Sleep(10 * time.Second)
+		if list, _ := b.Events(context.Background(), event.Filter{}); len(list) != 0 {
+			t.Errorf("%+v", list)
+		}
+		b.stop()
 	})
 }

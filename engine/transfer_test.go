@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -228,3 +229,29 @@ func TestOwnDestinationsOutliveTheirTrigger(t *testing.T) {
 		b.stop()
 	})
 }
+
+// What the queue of transfers could not take is not forgotten over a start.
+func TestTransferThatWasNotQueuedIsQueuedAtTheStart(t *testing.T) {
+	y := quick()
+	y.Transfer = "nas"
+	inBoxes(t, func(t *testing.T, b *box) {
+		b.transfers = &fakeTransfers{}
+		b.start(conf(y))
+		b.toPlaces = &neverAdds{b.toPlaces}
+		time.Sleep(3 * time.Second)
+		b.fire("yard")
+		time.Sleep(30 * time.Second)
+		b.stop()
+		b.start(conf(y))
+		time.Sleep(10 * time.Second)
+		if len(b.transfers.jobs) != 1 {
+			t.Errorf("jobs %v", b.transfers.jobs)
+		}
+		b.stop()
+	})
+}
+
+// neverAdds is a queue whose disk is full.
+type neverAdds struct{ Transfers }
+
+func (neverAdds) Add(event.Job) error { return syscall.ENOSPC }

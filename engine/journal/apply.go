@@ -15,7 +15,7 @@ func (j *Journal) apply(rec record) {
 		j.reset()
 		j.damaged = damaged
 		j.next, j.delivered, j.recent = c.Next, c.Delivered, c.Recent
-		j.privacy = c.Privacy
+		j.privacy, j.begun = c.Privacy, c.Begun
 		maps.Copy(j.accounts, c.Accounts)
 		maps.Copy(j.lastAlarm, c.LastAlarm)
 		for trigger, g := range c.Pending {
@@ -27,7 +27,9 @@ func (j *Journal) apply(rec record) {
 	case rec.Privacy != nil:
 		j.privacy = *rec.Privacy
 	case rec.Firing != nil:
-		j.applyFiring(*rec.Firing)
+		j.applyFiring(*rec.Firing, rec.Begins)
+	case rec.Stored != nil:
+		j.begun = slices.DeleteFunc(j.begun, func(f event.Firing) bool { return slices.Contains(rec.Stored.Seqs, f.Seq) })
 	case rec.Gather != nil:
 		g := rec.Gather
 		if p := j.pending[g.Trigger]; p != nil && first(*p) == g.First {
@@ -64,13 +66,18 @@ func (j *Journal) apply(rec record) {
 	}
 }
 
-func (j *Journal) applyFiring(f event.Firing) {
+func (j *Journal) applyFiring(f event.Firing, begins bool) {
 	if f.Seq < j.next { // the old file and this one share it
 		return
 	}
 	j.next = f.Seq + 1
 	if j.tail = append(j.tail, f); len(j.tail) > tailMax {
 		j.tail = slices.Delete(j.tail, 0, len(j.tail)-tailMax)
+	}
+	if begins {
+		if j.begun = append(j.begun, f); len(j.begun) > begunMax {
+			j.begun = slices.Delete(j.begun, 0, len(j.begun)-begunMax)
+		}
 	}
 	a := j.accounts[f.Trigger]
 	a.Fired++

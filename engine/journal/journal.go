@@ -31,6 +31,7 @@ const (
 	rotateAt  = 4 << 20 // bytes; then a checkpoint begins a new file
 	recentMax = 256     // mails whose outcome is remembered, for idempotence
 	tailMax   = 50      // newest firings that Tail gives
+	begunMax  = 512     // events that Begun gives
 	wholeMax  = 128     // open mails whose firings are kept in full; of older ones some are, and their counts
 	lineMax   = 64 << 20
 )
@@ -55,6 +56,7 @@ type Journal struct {
 	lastAlarm map[string]time.Time
 	recent    []string
 	tail      []event.Firing
+	begun     []event.Firing // those whose events are to be looked after
 	privacy   event.PrivacyMode
 	damaged   int
 	unsynced  bool // the directory's entry of file is not on the disk yet
@@ -133,7 +135,7 @@ func (j *Journal) older() *os.File {
 }
 
 func (j *Journal) reset() {
-	j.next, j.delivered, j.damaged, j.recent, j.tail = 1, 0, 0, nil, nil
+	j.next, j.delivered, j.damaged, j.recent, j.tail, j.begun = 1, 0, 0, nil, nil, nil
 	j.accounts, j.lastAlarm = map[string]event.Account{}, map[string]time.Time{}
 	j.privacy = event.PrivacyMode{}
 	j.pending, j.open = map[string]*event.Gathered{}, map[string]event.Gathered{}
@@ -206,7 +208,30 @@ func (j *Journal) Fire(f event.Firing) error {
 	if f.Seq != j.next {
 		return fmt.Errorf("journal: firing %d, expected %d", f.Seq, j.next)
 	}
-	return j.append(record{Firing: &f})
+	return j.append(record{Firing: &f, Begins: f.EventID != "" && f.Disposition != event.Extended})
+}
+
+// Begun returns the firings that began an event of which Stored has not been told,
+// oldest first; of very many the newest.
+func (j *Journal) Begun() []event.Firing {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return slices.Clone(j.begun)
+}
+
+// Stored records that the events which firings began need no care any more: they are
+// in the event store with their end, and their transfers are queued; or they were
+// removed.
+func (j *Journal) Stored(seqs ...uint64) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	seqs = slices.DeleteFunc(seqs, func(seq uint64) bool {
+		return !slices.ContainsFunc(j.begun, func(f event.Firing) bool { return f.Seq == seq })
+	})
+	if len(seqs) == 0 {
+		return nil
+	}
+	return j.append(record{Stored: &stored{seqs}})
 }
 
 // Gather gives the pending firings of a trigger to a mail and returns both; mail
@@ -309,7 +334,7 @@ func (j *Journal) rotate() error {
 		j.open[open[i].Mail] = open[i].Gathered
 	}
 	c := checkpoint{Next: j.next, Accounts: j.accounts, Delivered: j.delivered,
-		LastAlarm: j.lastAlarm, Recent: j.recent, Privacy: j.privacy, Open: open, Pending: map[string]event.Gathered{}}
+		LastAlarm: j.lastAlarm, Recent: j.recent, Privacy: j.privacy, Begun: j.begun, Open: open, Pending: map[string]event.Gathered{}}
 	for trigger, g := range j.pending {
 		c.Pending[trigger] = *g
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -281,4 +282,62 @@ func BenchmarkFire(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// What began an event is known until that is looked after, over a rotation and an
+// opening too, and of very many the newest are.
+func TestBegun(t *testing.T) {
+	dir := t.TempDir()
+	j, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fire := func(f event.Firing) uint64 {
+		f.Seq, f.Trigger = j.Next(), "yard"
+		if err := j.Fire(f); err != nil {
+			t.Fatal(err)
+		}
+		return f.Seq
+	}
+	begun := func(want ...uint64) {
+		t.Helper()
+		var got []uint64
+		for _, f := range j.Begun() {
+			got = append(got, f.Seq)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("begun %v, want %v", got, want)
+		}
+	}
+	a := fire(event.Firing{EventID: "a", Disposition: event.Queued})
+	fire(event.Firing{EventID: "a", Disposition: event.Extended})
+	fire(event.Firing{Disposition: event.Outside})
+	b := fire(event.Firing{EventID: "b", Disposition: event.Silent})
+	c := fire(event.Firing{EventID: "c", Disposition: event.Silent})
+	begun(a, b, c)
+	if err := j.Stored(b, 77); err != nil {
+		t.Fatal(err)
+	}
+	begun(a, c)
+	for range 2 {
+		j.Close()
+		if j, err = Open(dir); err != nil {
+			t.Fatal(err)
+		}
+		begun(a, c)
+		if err := j.rotate(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	size := j.size
+	if err := j.Stored(b); err != nil || j.size != size {
+		t.Errorf("told twice: %v, %d bytes", err, j.size-size)
+	}
+	for range begunMax {
+		fire(event.Firing{EventID: "d", Disposition: event.Silent})
+	}
+	if n := len(j.Begun()); n != begunMax {
+		t.Errorf("%d begun", n)
+	}
+	j.Close()
 }

@@ -12,14 +12,21 @@ import (
 	"watchpost/engine/event"
 )
 
-// record is one line of the journal; exactly one member is set.
+// record is one line of the journal; exactly one pointer is set.
 type record struct {
 	Checkpoint *checkpoint        `json:"checkpoint,omitempty"`
 	Firing     *event.Firing      `json:"firing,omitempty"`
+	Begins     bool               `json:"begins,omitempty"` // with firing: an event
+	Stored     *stored            `json:"stored,omitempty"`
 	Gather     *gather            `json:"gather,omitempty"`
 	Fold       *fold              `json:"fold,omitempty"`
 	Outcome    *outcome           `json:"outcome,omitempty"`
 	Privacy    *event.PrivacyMode `json:"privacy,omitempty"`
+}
+
+// stored says of which firings the events are looked after; see Journal.Stored.
+type stored struct {
+	Seqs []uint64 `json:"seqs"`
 }
 
 // gather gives the pending firings of a trigger to a mail. First is the Seq of
@@ -52,6 +59,7 @@ type checkpoint struct {
 	LastAlarm map[string]time.Time      `json:"last_alarm"`
 	Recent    []string                  `json:"recent"`
 	Privacy   event.PrivacyMode         `json:"privacy"`
+	Begun     []event.Firing            `json:"begun,omitempty"`
 }
 
 // A line is the CRC-32 (IEEE) of the JSON in eight hexadecimal digits, a space,
@@ -94,5 +102,5 @@ func (r record) known() bool {
 	case r.Fold != nil:
 		return r.Fold.Into != "" && !slices.Contains(r.Fold.Of, r.Fold.Into)
 	}
-	return r.Outcome != nil || r.Privacy != nil
+	return r.Outcome != nil || r.Privacy != nil || r.Stored != nil
 }
