@@ -225,3 +225,18 @@ func TestEndOfAnEventThatTheDiskRefuses(t *testing.T) {
 		}
 	})
 }
+
+// A clock that is set back in an event does not end it before it began.
+func TestEndOfAnEventWhenTheClockIsSetBack(t *testing.T) {
+	inBox(t, conf(quick()), func(t *testing.T, b *box) {
+		b.clock.ahead.Store(int64(27 * 365 * 24 * time.Hour))
+		time.Sleep(time.Second)
+		b.fire("yard")
+		b.clock.ahead.Add(-int64(time.Hour))
+		time.Sleep(10 * time.Second)
+		list, _ := b.Events(context.Background(), event.Filter{})
+		if d := list[0].End.Sub(list[0].Start); d < time.Second || d > 2*time.Second {
+			t.Errorf("it lasted %v", d)
+		}
+	})
+}

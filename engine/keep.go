@@ -24,6 +24,7 @@ type running struct {
 	cfg     config.Trigger
 	stored  event.Stored
 	moving  bool      // its source is still active
+	began   time.Time // monotonic, of its trigger
 	end     time.Time // monotonic; when not moving, the event ends then
 	next    time.Time // monotonic, of the next image that is kept
 	at      time.Time // monotonic, of the last image; before there is one, an interval before the trigger
@@ -46,7 +47,7 @@ const cameraGaveNone = "the camera gave none then"
 // beginEvent begins the event of a firing whose monotonic moment was mono; it may
 // have waited.
 func (e *Engine) beginEvent(t *trigger, f event.Firing, mono, now time.Time) {
-	r := &running{cfg: t.cfg, end: now.Add(extent(t.cfg.Post, t.cfg.Interval)), at: mono.Add(-t.cfg.Interval), dirty: true}
+	r := &running{cfg: t.cfg, began: mono, end: now.Add(extent(t.cfg.Post, t.cfg.Interval)), at: mono.Add(-t.cfg.Interval), dirty: true}
 	r.stored = event.Stored{ID: f.EventID, Trigger: f.Trigger, Source: f.Source, Start: f.At, Firings: 1, Peak: f.Level,
 		Keep: t.cfg.Full == "keep"}
 	r.stored.Transfer = transferOf(t.cfg)
@@ -251,7 +252,7 @@ func (e *Engine) endEvents(now time.Time) {
 				r.gap(r.end)
 				r.at = r.end
 			}
-			r.stored.End = e.now()
+			r.stored.End = r.endAt(e.now())
 			r.dirty = true
 		}
 		if r.dirty {
@@ -262,6 +263,15 @@ func (e *Engine) endEvents(now time.Time) {
 			t.running = nil
 		}
 	}
+}
+
+// endAt is what the clock says at the end; where it was set back below the beginning,
+// what it would have said.
+func (r *running) endAt(now time.Time) time.Time {
+	if now.Before(r.stored.Start) {
+		return r.stored.Start.Add(time.Since(r.began))
+	}
+	return now
 }
 
 // rest begins the time after the trigger.
@@ -287,7 +297,7 @@ func (e *Engine) closeEvent(t *trigger, why string) {
 	}
 	s := r.state()
 	if s.End.IsZero() {
-		s.End = e.now()
+		s.End = r.endAt(e.now())
 		s.Missing = append(s.Missing, "the rest: "+why)
 	}
 	e.unwritten = append(e.unwritten, func() { e.write(s) })
