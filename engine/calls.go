@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -121,32 +122,57 @@ func (e *Engine) Kept(_ context.Context, f event.Filter) (event.Kept, error) {
 	return e.store.Count(f), nil
 }
 
+// removeAtOnce is how many events are removed before the keeper writes again: the
+// images of what goes on wait meanwhile.
+const removeAtOnce = 16
+
 // RemoveEvents removes stored events; see API. The keeper does it, which is the
-// store's one writer.
-func (e *Engine) RemoveEvents(ctx context.Context, f event.Filter) (n int, err error) {
+// store's one writer. It goes on whatever becomes of the caller.
+func (e *Engine) RemoveEvents(ctx context.Context, f event.Filter) (int, error) {
+	type result struct {
+		n   int
+		err error
+	}
+	done := make(chan result, 1)
+	go func() {
+		var r result
+		for ids := range slices.Chunk(e.store.IDs(f), removeAtOnce) {
+			n, err, goOn := e.removeSome(ids)
+			r.n, r.err = r.n+n, cmp.Or(r.err, err)
+			if !goOn {
+				break
+			}
+		}
+		done <- r
+	}()
+	select {
+	case r := <-done:
+		return r.n, r.err
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+}
+
+// removeSome has the keeper remove some events; without goOn it takes no more.
+func (e *Engine) removeSome(ids []string) (n int, err error, goOn bool) {
 	done := make(chan struct{})
 	work := func() {
 		defer close(done)
-		ids := e.store.IDs(f)
 		n, err = e.store.Remove(ids)
 		for _, id := range ids { // what waits to be transferred of them is told so
 			e.toPlaces.Changed(id)
 		}
 	}
-	if derr := e.do(ctx, func() {
-		if !e.keeping(work) {
+	if derr := e.do(context.Background(), func() {
+		if goOn = e.keeping(work); !goOn {
 			err = errors.New("the disk is too slow: too much waits to be written; try again")
 			close(done)
 		}
 	}); derr != nil {
-		return 0, derr
+		return 0, derr, false
 	}
-	select {
-	case <-done:
-		return n, err
-	case <-ctx.Done():
-		return 0, ctx.Err()
-	}
+	<-done
+	return n, err, goOn
 }
 
 // Export writes the files of events; see API.

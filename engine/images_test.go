@@ -14,6 +14,7 @@ import (
 	"watchpost/engine/config"
 	"watchpost/engine/durable"
 	"watchpost/engine/event"
+	"watchpost/engine/store"
 )
 
 // A box whose clock is not set goes by the time that it saved last. That was ahead;
@@ -237,6 +238,40 @@ func TestEndOfAnEventWhenTheClockIsSetBack(t *testing.T) {
 		list, _ := b.Events(context.Background(), event.Filter{})
 		if d := list[0].End.Sub(list[0].Start); d < time.Second || d > 2*time.Second {
 			t.Errorf("it lasted %v", d)
+		}
+	})
+}
+
+// What goes on keeps its images while very many events are removed.
+func TestImagesWhileEventsAreRemoved(t *testing.T) {
+	y := quick()
+	y.Interval, y.Post = 100*time.Millisecond, config.Extent{Time: 50 * time.Second}
+	inBox(t, conf(y, trig("old")), func(t *testing.T, b *box) {
+		time.Sleep(2 * time.Second)
+		for seq := range uint64(60) {
+			if err := b.store.Put(event.Stored{ID: store.ID(seq, b.now()), Trigger: "old", Start: b.now(), End: b.now()}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		undo := durable.Observe(durable.Observer{Before: func(c durable.Call) error {
+			if c.Op == durable.OpRename && strings.Contains(c.Path, "-2000") {
+				if filepath.Dir(c.Path) == filepath.Join(b.dir, "events") { // an event that goes
+					time.Sleep(time.Second)
+				}
+			}
+			return nil
+		}})
+		defer undo()
+		b.journal.AtLeast(100)
+		f := b.fire("yard")
+		time.Sleep(2 * time.Second)
+		if n, err := b.RemoveEvents(context.Background(), event.Filter{Trigger: "old"}); n != 60 || err != nil {
+			t.Errorf("%d removed, %v", n, err)
+		}
+		time.Sleep(2 * time.Minute)
+		e, err := b.store.Get(f.EventID)
+		if err != nil || len(e.Images) < 480 {
+			t.Errorf("%d images, missing %q, %v", len(e.Images), e.Missing, err)
 		}
 	})
 }
