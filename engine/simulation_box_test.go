@@ -210,6 +210,9 @@ func (q *simTransfers) Add(j event.Job) error {
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if q.jobs[j.Event].ID == j.ID {
+		return nil
+	}
 	if _, err := q.store.Get(j.Event); err == nil && !q.failed[j.Event] { // else it is tried again
 		q.early = append(q.early, j.Event)
 	}
