@@ -110,7 +110,7 @@ func (s *simulation) stored() {
 		s.handedOver(e)
 	}
 	for id, ev := range s.events {
-		if !seen[id] && !s.diskTroubled(ev) {
+		if !seen[id] {
 			s.t.Errorf("event %s is not in the store, %v, %q: %q", id, ev.began.Format(time.TimeOnly), ev.why, s.around(ev.began, ev.last.Add(10*time.Second)))
 		}
 	}
@@ -123,34 +123,6 @@ func (s *simulation) stored() {
 	if len(s.places.early) > 0 {
 		s.t.Errorf("events that were stored before their transfer was known: %v", s.places.early)
 	}
-}
-
-// diskTroubled reports whether the store could not be written, or the power was cut,
-// while an event went on or was still to be written.
-func (s *simulation) diskTroubled(ev *simEvent) bool {
-	broken, slow := false, false
-	behind := ev.last.Add(15 * time.Second) // until then it may not be written yet
-	for _, e := range s.diary {
-		during := !e.at.Before(ev.began)
-		if slow && during { // and what waits must come to the disk after that
-			behind = e.at.Add(time.Minute)
-		}
-		slow = e.what == "disk: slow" || slow && e.what != "disk: well" && e.what != "restart: power cut"
-		switch {
-		case e.at.After(behind):
-			return broken
-		case e.what == "disk: events":
-			broken = true
-		case during && strings.HasPrefix(e.what, "restart: power cut"):
-			return true
-		case e.what == "disk: well" || strings.HasPrefix(e.what, "restart"):
-			if broken && during {
-				return true
-			}
-			broken = false
-		}
-	}
-	return broken
 }
 
 // complete holds that nothing that an event asks for is missing without a word.
