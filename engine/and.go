@@ -47,7 +47,7 @@ func (e *Engine) seconded(t *trigger, s signal) {
 	t.second.waiting = nil
 	for _, w := range waiting {
 		if w.unmet = s.mono.After(w.until); !w.unmet && s.mono.After(w.mono) { // a frame is told later than a contact
-			w.at, w.mono = s.at, s.mono
+			w.at, w.rough, w.mono = s.at, s.rough, s.mono
 		}
 		e.fireOrWait(w.unaccepted)
 	}

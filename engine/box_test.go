@@ -253,7 +253,8 @@ type box struct {
 	wires     wiring
 	clock     testClock
 	boot      string
-	up        time.Duration // of the machine, when the program starts
+	up        time.Duration // of the machine, at booted
+	booted    time.Time
 	mode      string
 	cancel    context.CancelFunc
 	ran       chan error
@@ -269,6 +270,9 @@ func trig(name string) config.Trigger {
 func (b *box) start(cfg config.Config) {
 	b.t.Helper()
 	path := filepath.Join(b.dir, "watchpost.yaml")
+	if b.booted.IsZero() {
+		b.booted = time.Now()
+	}
 	b.out.feed = NewMailFeed()
 	var open func(*store.Store, OutboxEvents) (Transfers, error)
 	if b.transfers != nil {
@@ -278,7 +282,7 @@ func (b *box) start(cfg config.Config) {
 		OpenTransfers: open,
 		OpenCamera:    func(config.Camera) (Camera, error) { return b.cam, nil },
 		FindCamera:    b.cam.find, OpenInput: b.wires.open,
-		Pictures: fakePictures{}, Outbox: b.out, Mail: b.out.feed, Clock: &b.clock, BootID: func() string { return b.boot }, Uptime: func() time.Duration { return b.up },
+		Pictures: fakePictures{}, Outbox: b.out, Mail: b.out.feed, Clock: &b.clock, BootID: func() string { return b.boot }, Uptime: func() time.Duration { return b.up + time.Since(b.booted) },
 		File: config.Open(path), Stamp: config.Open(path).Stamp(), Loaded: config.Loaded{Config: cfg, Revision: "r"}, Directory: b.dir, Version: "test", Mode: cmp.Or(b.mode, "service"),
 	})
 	if err != nil {

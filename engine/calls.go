@@ -28,7 +28,8 @@ func (e *Engine) Fire(ctx context.Context, name string) (f event.Firing, err err
 		case !t.cfg.Enabled:
 			err = fmt.Errorf("trigger %q cannot fire: it is off (triggers.%s.enabled)", name, name)
 		default:
-			f, err = e.fire(unaccepted{t: t, source: event.Manual, at: e.now(), hidden: e.private()})
+			at, set := e.best.now()
+			f, err = e.fire(unaccepted{t: t, source: event.Manual, at: at, rough: !set, hidden: e.private()})
 		}
 	})
 	if derr != nil {

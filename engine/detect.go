@@ -77,6 +77,7 @@ type signal struct {
 	role
 	started bool
 	at      time.Time
+	rough   bool      // at is an estimate: the clock is not set
 	mono    time.Time // the same moment on the clock that is never set
 	level   float64
 }
@@ -123,7 +124,11 @@ func (d *detector) run(ctx context.Context) error {
 		} else {
 			// What was going on ends with the old detector or the old stream.
 			for i, on := range active {
-				if on && !d.send(ctx, signal{role: cfg.roles[i], at: d.best.of(f.At), mono: time.Now()}) {
+				if !on {
+					continue
+				}
+				at, rough := d.best.of(f.At)
+				if !d.send(ctx, signal{role: cfg.roles[i], at: at, rough: rough, mono: time.Now()}) {
 					return nil
 				}
 			}
@@ -140,7 +145,8 @@ func (d *detector) run(ctx context.Context) error {
 		if !noJPEG {
 			d.unread.Store(nil)
 		}
-		at, mono := d.best.of(f.At), time.Now()
+		at, rough := d.best.of(f.At)
+		mono := time.Now()
 		results := det.Step(&plane, f.Seq, f.Mono)
 		peak, began := 0.0, false
 		for i, r := range results {
@@ -160,7 +166,7 @@ func (d *detector) run(ctx context.Context) error {
 					noJPEG = false
 					d.unread.Store(nil)
 				}
-				d.ring.Add(event.Image{At: at, Level: peak, JPEG: data})
+				d.ring.Add(event.Image{At: at, Estimate: rough, Level: peak, JPEG: data})
 				lastImage, had = f.Mono, true
 				select {
 				case d.images <- struct{}{}:
@@ -171,7 +177,7 @@ func (d *detector) run(ctx context.Context) error {
 		for i, r := range results {
 			if r.Started || r.Ended {
 				active[i] = r.Active
-				if !d.send(ctx, signal{role: cfg.roles[i], started: r.Started, at: at, mono: mono, level: r.Level}) {
+				if !d.send(ctx, signal{role: cfg.roles[i], started: r.Started, at: at, rough: rough, mono: mono, level: r.Level}) {
 					return nil
 				}
 			}

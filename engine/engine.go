@@ -89,6 +89,7 @@ type Engine struct {
 	atKeeper    atomic.Int64             // bytes of images that the keeper has yet to write
 	unput       []event.Stored           // ends of events that could not be written; the keeper's
 	unqueued    []event.Job              // transfers that the queue could not take; the keeper's
+	uncorrected bool                     // there may be events to correct once the clock is set; the keeper's
 	stored      atomic.Pointer[[]uint64] // see noteStored
 	used        atomic.Pointer[event.Storage]
 	done        chan struct{}
@@ -126,12 +127,13 @@ func New(o Options) (*Engine, error) {
 	e.used.Store(&u)
 	e.camera = newCameraFeed(o.OpenCamera, o.FindCamera)
 	e.loop.init()
+	e.uncorrected = true // by an earlier run
 	e.best = newBestTime(o.Clock, e.openConditions())
 	e.detector = &detector{pictures: o.Pictures, box: e.camera.box, ring: e.ring, signals: e.signals, images: e.images, best: e.best}
-	if o.Uptime == nil {
-		o.Uptime = func() time.Duration { return uptime.Boot()().At }
+	if e.Uptime == nil {
+		e.Uptime = func() time.Duration { return uptime.Boot()().At }
 	}
-	e.inputs = newInputs(o.OpenInput, e.signals, e.best, &e.detector.want, time.Now().Add(-o.Uptime()))
+	e.inputs = newInputs(o.OpenInput, e.signals, e.best, &e.detector.want, time.Now().Add(-e.Uptime()))
 	o.Mail.onward(e.hub.publish)
 	if o.OpenTransfers != nil {
 		if e.toPlaces, err = o.OpenTransfers(s, e.handed); err != nil {

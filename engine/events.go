@@ -23,6 +23,8 @@ func (e *Engine) measureStore(now time.Time) {
 	if prune {
 		e.pruneAt = now.Add(pruneEvery)
 	}
+	at, set := e.best.now()
+	up := e.Uptime()
 	var begun []event.Firing // and all that the keeper has of them is before what comes now
 	if len(e.unwritten) == 0 {
 		begun = slices.DeleteFunc(e.journal.Begun(), func(f event.Firing) bool {
@@ -33,6 +35,12 @@ func (e *Engine) measureStore(now time.Time) {
 		e.addJobs()
 		e.writeAgain()
 		e.noteStored(begun)
+		if set && e.uncorrected { // clocks are set late, events are stamped at once
+			more, err := e.store.Correct(e.Boot, func(began time.Duration) time.Time { return at.Add(began - up) })
+			if e.uncorrected = more || err != nil; err != nil {
+				e.keepFailed(err)
+			}
+		}
 		u := e.store.Usage()
 		if u.Low || prune {
 			if err := e.store.Prune(); err != nil {

@@ -52,7 +52,7 @@ func (e *Engine) fire(u unaccepted) (event.Firing, error) {
 	}
 	e.detector.want.Store(true) // of this moment, not of when the disk has answered
 	e.endHoldOffs(now)          // the tick may be late
-	f := event.Firing{Seq: e.journal.Next(), Trigger: t.cfg.Name, Source: u.source, At: u.at.In(e.zone), Level: u.level}
+	f := event.Firing{Seq: e.journal.Next(), Trigger: t.cfg.Name, Source: u.source, At: u.at.In(e.zone), Estimate: u.rough, Level: u.level}
 	switch {
 	case u.unmet:
 		f.Disposition, f.Reason = event.Silent, event.AndUnmet

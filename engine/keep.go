@@ -50,6 +50,9 @@ func (e *Engine) beginEvent(t *trigger, f event.Firing, mono, now time.Time) {
 	r := &running{cfg: t.cfg, began: mono, end: now.Add(extent(t.cfg.Post, t.cfg.Interval)), at: mono.Add(-t.cfg.Interval), dirty: true}
 	r.stored = event.Stored{ID: f.EventID, Trigger: f.Trigger, Source: f.Source, Start: f.At, Firings: 1, Peak: f.Level,
 		Keep: t.cfg.Full == "keep"}
+	if f.Estimate {
+		r.stored.Unset = &event.Unset{Boot: e.Boot, Up: event.Span(e.Uptime() - time.Since(mono))}
+	}
 	r.stored.Transfer = transferOf(t.cfg)
 	t.running = r
 	pre := e.ring.Before(mono, t.cfg.Interval, t.cfg.Pre.Images, reach(t.cfg))
@@ -65,7 +68,6 @@ func (e *Engine) beginEvent(t *trigger, f event.Firing, mono, now time.Time) {
 	e.beginTransfer(r.stored, f.Seq)
 	e.put(r)
 	for _, im := range pre {
-		im.At = im.At.In(e.zone)
 		e.keep(r, im)
 	}
 	// The trigger's own image, and what came while its record was written.
@@ -121,12 +123,15 @@ func (e *Engine) offer(r *running, im ring.Image) {
 	r.gap(im.Taken)
 	r.at = im.Taken
 	r.next = im.Taken.Add(r.cfg.Interval - r.cfg.Interval/10)
-	im.At = im.At.In(e.zone)
 	r.post++
 	e.keep(r, im)
 }
 
 func (e *Engine) keep(r *running, im ring.Image) {
+	if now, set := e.best.now(); set && im.Estimate { // the clock was set since
+		im.At, im.Estimate = now.Add(-time.Since(im.Taken)), false
+	}
+	im.At = im.At.In(e.zone)
 	if r.kept >= eventImagesMax {
 		r.miss(1, fmt.Sprintf("an event keeps at most %d images", eventImagesMax))
 		return
@@ -212,6 +217,9 @@ const diskFailed = "what is not here: the disk could not be written during the e
 func (e *Engine) write(s event.Stored) {
 	defer e.toPlaces.Changed(s.ID)
 	err := e.store.Put(s)
+	if s.Unset != nil && !s.End.IsZero() {
+		e.uncorrected = true
+	}
 	if err == nil {
 		return
 	}
@@ -252,7 +260,7 @@ func (e *Engine) endEvents(now time.Time) {
 				r.gap(r.end)
 				r.at = r.end
 			}
-			r.stored.End = r.endAt(e.now())
+			e.end(r)
 			r.dirty = true
 		}
 		if r.dirty {
@@ -265,13 +273,16 @@ func (e *Engine) endEvents(now time.Time) {
 	}
 }
 
-// endAt is what the clock says at the end; where it was set back below the beginning,
-// what it would have said.
-func (r *running) endAt(now time.Time) time.Time {
-	if now.Before(r.stored.Start) {
-		return r.stored.Start.Add(time.Since(r.began))
+// end gives an event its end: what the clock says, or where it was set back below the
+// beginning, what it would have said.
+func (e *Engine) end(r *running) {
+	now, set := e.best.now()
+	if r.stored.End = now.In(e.zone); now.Before(r.stored.Start) {
+		r.stored.End = r.stored.Start.Add(time.Since(r.began))
 	}
-	return now
+	if u := r.stored.Unset; u != nil {
+		r.stored.Unset = &event.Unset{Boot: u.Boot, Up: u.Up, End: !set}
+	}
 }
 
 // rest begins the time after the trigger.
@@ -295,9 +306,12 @@ func (e *Engine) closeEvent(t *trigger, why string) {
 	if r == nil {
 		return
 	}
+	over := !r.stored.End.IsZero()
+	if !over {
+		e.end(r)
+	}
 	s := r.state()
-	if s.End.IsZero() {
-		s.End = r.endAt(e.now())
+	if !over {
 		s.Missing = append(s.Missing, "the rest: "+why)
 	}
 	e.unwritten = append(e.unwritten, func() { e.write(s) })

@@ -156,7 +156,8 @@ func (i *input) send(r role, l *listener, x Reading, mono time.Time) {
 	if x.Active {
 		i.in.freeze.Store(true)
 	}
-	s := signal{role: r, started: x.Active, at: i.in.best.of(x.At), mono: mono, level: x.Level}
+	at, rough := i.in.best.of(x.At)
+	s := signal{role: r, started: x.Active, at: at, rough: rough, mono: mono, level: x.Level}
 	select { // at a stop too, where there is room
 	case i.in.signals <- s:
 		return

@@ -75,6 +75,7 @@ type unaccepted struct {
 	t      *trigger
 	source event.Source
 	at     time.Time
+	rough  bool      // at is an estimate: the clock is not set
 	mono   time.Time // the same moment on the clock that is never set
 	level  float64
 	unmet  bool // its AND was not met in time
@@ -173,7 +174,7 @@ func (e *Engine) signalled(s signal) {
 	if !s.started {
 		return
 	}
-	u := unaccepted{t: t, source: t.cfg.Source, at: s.at, mono: s.mono, level: s.level, hidden: e.private(), blind: e.warming(s.role, t.cfg.Source)}
+	u := unaccepted{t: t, source: t.cfg.Source, at: s.at, rough: s.rough, mono: s.mono, level: s.level, hidden: e.private(), blind: e.warming(s.role, t.cfg.Source)}
 	if t.cfg.And != nil && !u.blind && !e.private() {
 		e.joined(u)
 		return

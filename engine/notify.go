@@ -41,7 +41,8 @@ type composed struct {
 
 // await has a notice composed at a moment.
 func (e *Engine) await(d *due) {
-	if _, set := e.best.now(); !set {
+	_, set := e.best.now()
+	if !set || slices.ContainsFunc(d.notice.Firings, func(f event.Firing) bool { return f.Estimate }) {
 		d.notice.Notes = append(d.notice.Notes, noteEstimate)
 	}
 	e.due = append(e.due, d)

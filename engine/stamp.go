@@ -42,20 +42,21 @@ func (b *bestTime) now() (at time.Time, set bool) {
 	return b.wall.Add(time.Since(b.mono)), false
 }
 
-// of corrects a moment that was stamped with the clock.
-func (b *bestTime) of(at time.Time) time.Time {
+// of corrects a moment that was stamped with the clock, and tells whether it is an
+// estimate now.
+func (b *bestTime) of(at time.Time) (_ time.Time, estimate bool) {
 	if at.After(event.ClockFloor) {
-		return at
+		return at, false
 	}
 	now, _ := b.now()
 	if !now.After(event.ClockFloor) {
-		return at
+		return at, true
 	}
 	age := b.clock.Now().Sub(at)
 	if age < 0 || age > time.Since(b.started) { // the clock was set since
 		age = 0
 	}
-	return now.Add(-age)
+	return now.Add(-age), true
 }
 
 // now is the best known time in the configured zone.

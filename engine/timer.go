@@ -10,7 +10,9 @@ import (
 // endTimers fires the timer triggers whose moment has come. A moment that passed
 // while the program did not run, or that the clock jumped over, does not come again.
 func (e *Engine) endTimers() {
-	now, looked := e.now(), e.timersAt
+	now, set := e.best.now()
+	now = now.In(e.zone)
+	looked := e.timersAt
 	e.timersAt = time.Now()
 	late := e.timersAt.Sub(looked) + time.Second // the loop may have stood still
 	for _, t := range e.triggers {
@@ -23,7 +25,7 @@ func (e *Engine) endTimers() {
 		if was.IsZero() || !last.After(was) || now.Sub(last) > late || e.private() || !schedule.Active(t.cfg.Active, last, e.holidays()...) {
 			continue
 		}
-		e.fireOrWait(unaccepted{t: t, source: event.Timer, at: last, mono: time.Now()})
+		e.fireOrWait(unaccepted{t: t, source: event.Timer, at: last, rough: !set, mono: time.Now()})
 	}
 }
 

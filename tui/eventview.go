@@ -153,6 +153,9 @@ func (v *eventView) body(a *app, w, h int) []string {
 	pairs := func(name, value string) []string { return hang("  "+fit(name, 10), clean(value), w-1, 4) }
 	lines := append([]string{"  " + fit("Event", 10) + strong.Render(clean(e.ID))}, pairs("Trigger", e.Trigger+", "+string(e.Source))...)
 	lines = append(lines, pairs("From", start.Format("2 Jan 2006 "+stamp)+"  to  "+end)...)
+	if s := e.AboutClock(); s != "" {
+		lines = append(lines, pairs("Clock", s)...)
+	}
 	lines = append(lines, pairs("Fired", fired)...)
 	lines = append(lines, pairs("Images", images)...)
 	for _, s := range e.Missing {

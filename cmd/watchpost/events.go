@@ -239,6 +239,9 @@ func showEvent(ctx context.Context, f *flags, e events, id string) error {
 	} else {
 		fmt.Fprintf(f.s.out, "  to     %s\n", x.End.In(e.zone).Format(form))
 	}
+	if s := x.AboutClock(); s != "" {
+		fmt.Fprintf(f.s.out, "  clock  %s\n", s)
+	}
 	fmt.Fprintf(f.s.out, "  fired  %s, peak %.2f %%\n", counted(x.Firings, "time"), x.Peak)
 	if x.Transfer != "" {
 		fmt.Fprintf(f.s.out, "  goes out by %s\n", harmless(x.Transfer))

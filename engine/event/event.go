@@ -67,6 +67,7 @@ type Firing struct {
 	Reason      Reason      `json:"reason,omitempty"`   // with Silent
 	HeldOff     bool        `json:"held_off,omitempty"` // with Queued: waits for the summary at the hold-off's end
 	Level       float64     `json:"level,omitempty"`    // motion level at the trigger, percent of the zone
+	Estimate    bool        `json:"estimate,omitempty"` // the clock was not set: At is the best that was known
 	// With Queued: its trigger's own destinations and subject when it fired; empty: the
 	// mail's. They are asked where the trigger is no more.
 	Destinations []string `json:"destinations,omitempty"`
@@ -117,4 +118,6 @@ type Image struct {
 	At    time.Time `json:"at"`
 	Level float64   `json:"level"` // motion level when it was taken, percent of the zone
 	JPEG  []byte    `json:"-"`     // a whole JFIF file; never changed after it is published
+	// Estimate says that the clock was not set when it was taken.
+	Estimate bool `json:"estimate,omitempty"`
 }

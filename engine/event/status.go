@@ -1,6 +1,9 @@
 package event
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // CameraState is the camera's condition; the words are the contract of `watchpost status`.
 type CameraState string
@@ -170,6 +173,42 @@ type Stored struct {
 	Transfer string `json:"transfer,omitempty"`
 	// Keep says that its images are never removed to make room for newer ones.
 	Keep bool `json:"keep,omitempty"`
+	// Unset is there while Start is an estimate, as the clock was not set.
+	Unset *Unset `json:"clock_unset,omitempty"`
+	// Corrected says that Start was an estimate, and by how much: it was later than it
+	// was taken for. The id and the names of the images keep the estimate.
+	Corrected Span `json:"clock_corrected,omitempty"`
+}
+
+// AboutClock says what a reader must know of the event's times; mostly nothing.
+func (e Stored) AboutClock() string {
+	switch by := time.Duration(e.Corrected).Round(time.Second); {
+	case e.Unset != nil:
+		return "the clock was not set then; the times are estimates"
+	case e.Corrected > 0:
+		return fmt.Sprintf("the clock was set later and the times were moved on by %v; names keep the estimate", by)
+	case e.Corrected < 0:
+		return fmt.Sprintf("the clock was set later and the times were moved back by %v; names keep the estimate", -by)
+	}
+	return ""
+}
+
+// Unset is what the true times of an event are found by once the clock is set.
+type Unset struct {
+	Boot string `json:"boot"`          // the start of the box in which it began
+	Up   Span   `json:"up"`            // when it began, since that start
+	End  bool   `json:"end,omitempty"` // its end is an estimate too
+}
+
+// Span is a duration that reads as 1h2m3.5s in a file.
+type Span time.Duration
+
+func (s Span) String() string               { return time.Duration(s).String() }
+func (s Span) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+func (s *Span) UnmarshalText(b []byte) error {
+	d, err := time.ParseDuration(string(b))
+	*s = Span(d)
+	return err
 }
 
 // Filter chooses stored events. What is zero chooses all.
@@ -199,4 +238,6 @@ type StoredImage struct {
 	At    time.Time `json:"at"`
 	Level float64   `json:"level"`
 	Bytes int       `json:"bytes"`
+	// Estimate says that the clock was not set when it was taken.
+	Estimate bool `json:"estimate,omitempty"`
 }

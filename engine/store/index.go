@@ -22,10 +22,11 @@ const indexHead = "watchpost events 1: crc32 id bytes images start end flags tri
 // index is the file that knows the finished events, so that a start need not read
 // their folders. A line an event, in text:
 //
-//	a5d1c3f0 00000042-20261123T205107 123456 12 1795553467512 1795553477512 k "yard"
+//	a5d1c3f0 00000042-20261123T205107 123456 12 1795553467512 1795553477512 -k "yard"
 //
 // CRC-32 of what follows it, id, bytes with eventCost, number of images, start and
-// end in Unix milliseconds, flags (k kept, - none), the trigger quoted
+// end in Unix milliseconds, flags (-, then k where it is kept, u where its times are
+// estimates that can still be corrected), the trigger quoted
 // as Go quotes. A later line of an event counts.
 //
 // A line is appended when an event has ended and its event.json is on the disk,
@@ -49,11 +50,14 @@ func (x *entry) line() []byte {
 	for _, n := range []int64{x.bytes, int64(x.images), x.start, x.end} {
 		b = strconv.AppendInt(append(b, ' '), n, 10)
 	}
-	flags := " - "
+	b = append(b, " -"...)
 	if x.keep {
-		flags = " k "
+		b = append(b, 'k')
 	}
-	b = append(b, flags...)
+	if x.unset {
+		b = append(b, 'u')
+	}
+	b = append(b, ' ')
 	b = strconv.AppendQuote(b, x.trigger)
 	copy(b, fmt.Sprintf("%08x", crc32.ChecksumIEEE(b[9:])))
 	return append(b, '\n')
@@ -79,7 +83,7 @@ func parseLine(b []byte) (id []byte, x entry, ok bool) {
 	}
 	flags, quoted, _ := bytes.Cut(rest, []byte(" "))
 	trigger, err := strconv.Unquote(string(quoted))
-	x = entry{bytes: n[0], images: int(n[1]), start: n[2], end: n[3], trigger: trigger, keep: string(flags) == "k"}
+	x = entry{bytes: n[0], images: int(n[1]), start: n[2], end: n[3], trigger: trigger, keep: bytes.ContainsRune(flags, 'k'), unset: bytes.ContainsRune(flags, 'u')}
 	return id, x, err == nil && x.bytes > 0 && x.images >= 0 && x.end != 0
 }
 

@@ -116,10 +116,14 @@ func ended(dir string, e event.Stored) event.Stored {
 	found, err := images(dir, e.ID, e.Start.Location())
 	for _, im := range found {
 		if !slices.ContainsFunc(e.Images, func(i event.StoredImage) bool { return i.File == im.File }) {
+			im.Estimate = e.Unset != nil
 			e.Images = append(e.Images, im)
 		}
 	}
 	e.End = lastOf(e)
+	if u := e.Unset; u != nil {
+		e.Unset = &event.Unset{Boot: u.Boot, Up: u.Up, End: true}
+	}
 	e.Missing = append(e.Missing, cutShort)
 	if err != nil {
 		e.Missing = append(e.Missing, err.Error())

@@ -134,6 +134,6 @@ func (s *Store) measure(x *entry) bool {
 		// disk, every reader still gets it so from Read.
 		_ = s.write(e)
 	}
-	x.trigger, x.keep, x.start, x.end = e.Trigger, e.Keep, e.Start.UnixMilli(), max(e.End.UnixMilli(), 1)
+	x.trigger, x.keep, x.unset, x.start, x.end = e.Trigger, e.Keep, e.Unset != nil, e.Start.UnixMilli(), max(e.End.UnixMilli(), 1)
 	return true
 }

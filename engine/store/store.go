@@ -73,6 +73,7 @@ type entry struct {
 	bytes       int64
 	images      int
 	keep        bool
+	unset       bool // its times are estimates that can still be corrected
 	damaged     bool // event.json cannot be read; start is the id's
 	gone        bool // it is just being taken out
 }
@@ -273,7 +274,7 @@ func (s *Store) Put(e event.Stored) error {
 	r.behind = true
 	x := s.enter(e.ID)
 	reopened := x.end != 0 && e.End.IsZero()
-	x.trigger, x.keep, x.start, x.end, x.damaged = e.Trigger, e.Keep, e.Start.UnixMilli(), 0, false
+	x.trigger, x.keep, x.start, x.end, x.unset, x.damaged = e.Trigger, e.Keep, e.Start.UnixMilli(), 0, e.Unset != nil, false
 	s.open[e.ID] = r
 	s.mu.Unlock()
 	if err == nil {
@@ -389,7 +390,7 @@ func (s *Store) AddImage(id string, im event.Image) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r.Images = append(r.Images, event.StoredImage{File: name, At: im.At, Level: im.Level, Bytes: len(im.JPEG)})
+	r.Images = append(r.Images, event.StoredImage{File: name, At: im.At, Level: im.Level, Bytes: len(im.JPEG), Estimate: im.Estimate})
 	x := s.find(id)
 	x.images++
 	x.bytes += int64(len(im.JPEG))
