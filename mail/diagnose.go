@@ -3,8 +3,6 @@ package mail
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
-	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -70,35 +68,11 @@ func (s *session) certificates(err error, state tls.ConnectionState, target stri
 	if !s.thorough {
 		return
 	}
-	chain := state.PeerCertificates
-	if refused := (*tls.CertificateVerificationError)(nil); errors.As(err, &refused) {
-		chain = refused.UnverifiedCertificates
-	}
+	chain := trust.Certificates(err, state)
 	const shown = 5
 	for i, c := range chain[:min(len(chain), shown)] {
-		s.report(passed("tls", target, time.Now(), 0, describeCertificate(c),
-			fmt.Sprintf("certificate %d of %d: %s", i+1, len(chain), validity(c, time.Now()))))
-	}
-}
-
-// describeCertificate is who it is for and by, and the pin of its key.
-func describeCertificate(c *x509.Certificate) string {
-	text := "pin " + trust.Pin(c) + ", for " + c.Subject.String() // the pin first: the end may be cut off
-	if names := names(c.DNSNames, c.IPAddresses); len(names) > 0 {
-		text += " (" + strings.Join(names, " ") + ")"
-	}
-	return fmt.Sprintf("%s, by %s, from %s until %s", text, c.Issuer, c.NotBefore.Format(time.DateOnly), c.NotAfter.Format(time.DateOnly))
-}
-
-// validity compares a certificate's dates with the box's clock.
-func validity(c *x509.Certificate, now time.Time) string {
-	switch day := 24 * time.Hour; {
-	case now.Before(c.NotBefore):
-		return "begins on " + c.NotBefore.Format(time.DateOnly) + ", after this box's clock (" + now.Format(time.DateOnly) + "): is the clock right?"
-	case now.After(c.NotAfter):
-		return "expired on " + c.NotAfter.Format(time.DateOnly) + " by this box's clock (" + now.Format(time.DateOnly) + ")"
-	default:
-		return fmt.Sprintf("good for another %d days", int(c.NotAfter.Sub(now)/day))
+		s.report(passed("tls", target, time.Now(), 0, trust.Describe(c),
+			fmt.Sprintf("certificate %d of %d: %s", i+1, len(chain), trust.Validity(c, time.Now()))))
 	}
 }
 

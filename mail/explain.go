@@ -1,21 +1,13 @@
 package mail
 
 import (
-	"bytes"
-	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
-	"net"
-	"os"
 	"slices"
 	"strings"
-	"syscall"
-	"time"
 
-	"watchpost/engine/trust"
+	"watchpost/engine/cause"
 )
 
 // explain turns a fault into plain words: what happened, and what to do. It is
@@ -27,10 +19,7 @@ func explain(f *fault) (verdict, do string) {
 	if v, d := explainLocal(f); v != "" {
 		return v, d
 	}
-	if f.step == "lookup" {
-		return explainLookup(f)
-	}
-	if v, d := explainTLS(f.err); v != "" {
+	if v, d := explainTLS(f); v != "" {
 		return v, d
 	}
 	return explainLine(f)
@@ -56,16 +45,12 @@ func explainLocal(f *fault) (verdict, do string) {
 		return "The server does not ask for a user name on this port", "Use the provider's submission port (587 or 465), or choose authentication none."
 	case errors.Is(err, errNoMechanism):
 		return "The server and the configuration have no way to authenticate in common", "Choose authentication auto, or one that the server offers."
-	case errors.Is(err, trust.ErrWrongPin):
-		return "The server shows another public key than the pinned one", "If the server's key was changed on purpose, enter the new pin; else somebody is in between."
-	case errors.Is(err, trust.ErrBadCAFile):
-		return "The CA file cannot be used", "Check smtp.ca_file: a readable PEM file with the authority's certificate."
 	case errors.Is(err, errNoSMTPUTF8):
 		return "The server does not take addresses with letters beyond ASCII before the @ (SMTPUTF8)", "Use an address in plain ASCII."
 	case errors.Is(err, errDamagedSpool):
 		return "The mail's file in the spool is damaged, so it was not sent", "Check the disk. It was set aside, and the mail is composed or rendered anew by itself."
-	case errors.Is(err, errUnknownWord), errors.Is(err, trust.ErrBadPin):
-		return "A setting has a value that this version does not know", "Check the security, authentication and pin of the mail settings."
+	case errors.Is(err, errUnknownWord):
+		return "A setting has a value that this version does not know", "Check the security and authentication of the mail settings."
 	case errors.Is(err, errReplyTooLong):
 		return "The server's reply has no end, so the connection was closed", "Check that server and port are those of a mail server."
 	case errors.Is(err, ErrNotConfigured):
@@ -76,83 +61,45 @@ func explainLocal(f *fault) (verdict, do string) {
 	return "", ""
 }
 
-func explainLookup(f *fault) (verdict, do string) {
-	var dns *net.DNSError
-	if errors.As(f.err, &dns) && dns.IsNotFound {
-		return fmt.Sprintf("There is no server named %s", f.target), "Check the spelling of the server's name."
-	}
-	return fmt.Sprintf("The name %s could not be looked up", f.target), "Check the network and its name server (DNS); an IP address works without one."
+// at is where a fault of the line came up.
+func (f *fault) at() cause.At {
+	return cause.At{Step: f.step, Server: f.target, Port: "Check server and port: 587 or 465 for providers, 25 for a relay.",
+		NoTLS: "Use port 465 for TLS, or choose security starttls for this port.", CAFile: "smtp.ca_file",
+		Again: "The mail is tried again by itself; check the line if it lasts."}
 }
 
-// explainTLS is for certificates and protocols that will not do; empty where err is none of these.
-func explainTLS(err error) (verdict, do string) {
+// explainTLS is for certificates and protocols that will not do; empty where the fault is none of these.
+func explainTLS(f *fault) (verdict, do string) {
 	var record tls.RecordHeaderError
-	var roots x509.SystemRootsError
-	var authority x509.UnknownAuthorityError
-	var name x509.HostnameError
-	var cert x509.CertificateInvalidError
 	switch {
-	case errors.As(err, &record) && string(record.RecordHeader[:]) == "HTTP/":
+	case errors.As(f.err, &record) && string(record.RecordHeader[:]) == "HTTP/":
 		return portal, leavePortal
-	case errors.As(err, &record):
-		return "TLS was expected, but the server speaks plain SMTP first on this port", "Use port 465 for TLS, or choose security starttls for this port."
-	case errors.As(err, &roots):
-		return "This box has no list of authorities to check certificates against", "Install ca-certificates; a private server may be trusted by its CA file or pin."
-	case errors.As(err, &authority) && authority.Cert != nil && bytes.Equal(authority.Cert.RawIssuer, authority.Cert.RawSubject):
-		return "The server's certificate is self-signed: nobody vouches for it", "For a private server enter its pin or CA file; else somebody is in between (a hotel's or office's portal)."
-	case errors.As(err, &authority):
-		return "The server's certificate is of an authority that this box does not know", "For a private server enter its CA file or pin; else check the server's name: somebody may be in between (a hotel's or office's portal)."
-	case errors.As(err, &name) && strings.Contains(err.Error(), "legacy Common Name"):
-		return "The server's certificate is of an old kind: it does not list the names that are checked", "A private server may be trusted by its pin; else tell the server's administrator."
-	case errors.As(err, &name):
-		return fmt.Sprintf("The server's certificate is for another name than %s", name.Host),
-			"Enter the name that the provider gives for its mail server, not an alias or address; if it is that, a captive portal (hotel, office) may answer in its place."
-	case errors.As(err, &cert):
-		if cert.Reason != x509.Expired {
-			return "The server's certificate cannot be used: " + sanitise(cert.Error()), "Tell the server's administrator; a private server may be trusted by its pin."
-		}
-		if cert.Cert != nil && time.Now().Before(cert.Cert.NotBefore) {
-			return "The server's certificate is not yet valid: this box's clock is wrong (" + time.Now().Format("2006-01-02") + ")", "Set the clock."
-		}
-		return "The server's certificate has expired", "Check this box's clock (" + time.Now().Format("2006-01-02") + "); if it is right, tell the server's administrator."
-	case errors.Is(err, errClientCert):
+	case errors.As(f.err, &record):
+		return "TLS was expected, but the server speaks plain SMTP first on this port", f.at().NoTLS
+	case errors.Is(f.err, errClientCert):
 		return "The server wants a client certificate", "Such servers cannot be used; ask for another port."
-	case err != nil && (strings.Contains(err.Error(), "remote error: tls:") || strings.Contains(err.Error(), "protocol version")):
-		return "The server and this box agree on no TLS: 1.2 is the least", "The server is too old, or not a mail server; use another port or server."
 	}
-	return "", ""
+	c, _ := cause.OfTLS(f.err, f.at())
+	return c.Verdict, c.Do
 }
 
 // explainLine is for a line that fails.
 func explainLine(f *fault) (verdict, do string) {
-	var ne net.Error
-	timeout := errors.As(f.err, &ne) && ne.Timeout() || errors.Is(f.err, context.DeadlineExceeded)
+	timeout := cause.Timeout(f.err)
 	switch {
-	case errors.Is(f.err, syscall.ECONNREFUSED):
-		return "Nothing listens on this port of the server (connection refused)", "Check server and port: 587 or 465 for providers, 25 for a relay."
-	case errors.Is(f.err, syscall.ENETUNREACH), errors.Is(f.err, syscall.EHOSTUNREACH), errors.Is(f.err, syscall.EADDRNOTAVAIL):
-		return "There is no route to the server", "Check the network cable, the address and the gateway of this box."
-	case errors.Is(f.err, os.ErrPermission): // EACCES, EPERM
-		return "This box itself forbids the connection", "Check the firewall and the routes of this box, and what the service is allowed."
-	case f.step == "tcp" && timeout:
-		do = "Check server and port; a firewall or provider may block it."
-		if strings.HasSuffix(f.target, ":25") {
-			do = "Many providers block port 25: use 587 or 465."
-		}
-		return "The server does not answer on this port (timed out)", do
+	case f.step == "tcp" && timeout && strings.HasSuffix(f.target, ":25"):
+		return cause.Of(f.err, f.at()).Verdict, "Many providers block port 25: use 587 or 465."
 	case f.step == "tls" && timeout:
 		return "The server does not answer to TLS on this port (timed out)", "If the port is 587 or 25, choose security starttls; else check server and port."
 	case f.step == "ehlo" && timeout:
 		return "The server took the connection and says nothing", "If the port is 465, choose security tls; else check server and port."
-	case timeout:
-		return "The server stopped answering (timed out)", "The mail is tried again by itself; check the line if it lasts."
 	case f.step == "ehlo" && strings.Contains(f.text, "HTTP/"):
 		return portal, leavePortal
 	case f.step == "ehlo" && (strings.Contains(f.text, `"+OK`) || strings.Contains(f.text, `"* OK`)): // as textproto quotes it
 		return "The server on this port is for fetching mail (POP3 or IMAP), not for sending", "Use the provider's outgoing server (SMTP) and its port: 587 or 465."
 	case f.step == "ehlo" && strings.HasPrefix(f.text, "not an SMTP reply"):
 		return "What answers on this port is not a mail server in plain SMTP", "If the port is 465, choose security tls; else check server and port."
-	case errors.Is(f.err, io.EOF), errors.Is(f.err, io.ErrUnexpectedEOF), errors.Is(f.err, syscall.ECONNRESET), errors.Is(f.err, syscall.EPIPE):
+	case cause.Closed(f.err):
 		if f.step == "tls" {
 			return "The server closed the connection instead of starting TLS", "If the port is 587 or 25, choose security starttls; else the server may block this address."
 		}
@@ -162,11 +109,12 @@ func explainLine(f *fault) (verdict, do string) {
 		if f.step == "ehlo" {
 			return "The server closed the connection without a greeting", "If the port is 465, choose security tls; else the server may block this address."
 		}
-		return "The server closed the connection", "The mail is tried again by itself; check the line or the server if it lasts."
-	case errors.Is(f.err, context.Canceled), errors.Is(f.err, net.ErrClosed):
-		return "The attempt was stopped", "The mail is tried again by itself."
 	}
-	return "The connection failed: " + f.text, "The mail is tried again by itself; check the line if it lasts."
+	c := cause.Of(f.err, f.at())
+	if c.Detail {
+		c.Verdict += ": " + f.text
+	}
+	return c.Verdict, c.Do
 }
 
 // replyWord is how servers say something.

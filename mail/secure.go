@@ -4,10 +4,8 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"net"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/wneessen/go-mail/smtp"
 
@@ -105,25 +103,4 @@ func authentication(c config.SMTP, password, host, offered string) (mechanism st
 		}
 	}
 	return "", nil, fmt.Errorf("%w: it offers %s", errNoMechanism, sanitise(offered))
-}
-
-func describeTLS(cs tls.ConnectionState) string {
-	text := tls.VersionName(cs.Version) + ", " + tls.CipherSuiteName(cs.CipherSuite)
-	if len(cs.PeerCertificates) > 0 {
-		leaf := cs.PeerCertificates[0]
-		text += fmt.Sprintf(", pin %s, for %s, by %s, until %s", trust.Pin(leaf), strings.Join(names(leaf.DNSNames, leaf.IPAddresses), " "),
-			leaf.Issuer.CommonName, leaf.NotAfter.Format(time.DateOnly))
-	}
-	return text
-}
-
-func names(dns []string, ips []net.IP) []string {
-	var all []string
-	for _, n := range dns {
-		all = append(all, n)
-	}
-	for _, ip := range ips {
-		all = append(all, ip.String())
-	}
-	return all[:min(len(all), 5)]
 }

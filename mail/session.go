@@ -19,6 +19,7 @@ import (
 
 	"watchpost/engine/config"
 	"watchpost/engine/event"
+	"watchpost/engine/trust"
 )
 
 // session is a connection on which MAIL may be said. The end of its context
@@ -96,7 +97,7 @@ func (s *session) refused(step, target string, err error, began time.Time) *faul
 		err = fmt.Errorf("%w: %w", errClientCert, err)
 	}
 	f := newFault(step, target, err, s.secrets...)
-	unfit, _ := explainTLS(err)
+	unfit, _ := explainTLS(f)
 	if step == "config" || f.kind == permanent || f.kind == temporary || f.kind == network && (!isNetwork(err) || unfit != "") {
 		f.kind = account
 	}
@@ -119,7 +120,7 @@ func (s *session) greet(sec security, conf *tls.Config, host, ehlo string) *faul
 			return s.refused("tls", target, err, began)
 		}
 		conn = tc
-		s.report(passed("tls", target, began, 0, describeTLS(tc.ConnectionState()), "encrypted from the first byte"))
+		s.report(passed("tls", target, began, 0, trust.DescribeTLS(tc.ConnectionState()), "encrypted from the first byte"))
 	}
 	began := time.Now()
 	l.phase(s.times.greeting)
@@ -180,7 +181,7 @@ func (s *session) startTLS(sec security, conf *tls.Config, ehlo string, login bo
 	if sec == opportunistic {
 		verdict += ", the certificate not checked"
 	}
-	s.report(passed("tls", target, began, 220, describeTLS(state), verdict))
+	s.report(passed("tls", target, began, 220, trust.DescribeTLS(state), verdict))
 	began = time.Now()
 	s.line.phase(min(s.times.command, s.times.greeting))
 	wanted := ""

@@ -340,9 +340,10 @@ func TestImportRules(t *testing.T) {
 		"watchpost/hw":             onlyLeaves,
 		"watchpost/engine/uptime":  func(p string) bool { return !strings.HasPrefix(p, "watchpost") },
 		"watchpost/engine/trust":   std,
+		"watchpost/engine/cause":   func(p string) bool { return std(p) || leafOf(p, "trust") },
 		"watchpost/engine/foreign": func(p string) bool { return !strings.HasPrefix(p, "watchpost") },
-		"watchpost/mail":           func(p string) bool { return onlyLeaves(p) || leafOf(p, "uptime", "trust", "foreign") },
-		"watchpost/mail/transfer":  func(p string) bool { return onlyLeaves(p) || leafOf(p, "uptime", "trust", "foreign") },
+		"watchpost/mail":           func(p string) bool { return onlyLeaves(p) || leafOf(p, "uptime", "trust", "foreign", "cause") },
+		"watchpost/mail/transfer":  func(p string) bool { return onlyLeaves(p) || leafOf(p, "uptime", "trust", "foreign", "cause") },
 		"watchpost/mail/sink":      onlyLeaves,
 		"watchpost/tui": func(p string) bool {
 			return onlyLeaves(p) || leafOf(p, "schedule") || strings.HasPrefix(p, "watchpost/tui/")

@@ -53,15 +53,19 @@ func (t *ftpTarget) connect(ctx context.Context) (session, error) {
 		options = append(options, ftp.DialWithExplicitTLS(s.conf))
 	}
 	step := "greeting"
-	conn, err := ftp.Dial(net.JoinHostPort(config.HostForDial(t.c.Server), strconv.Itoa(ftpPort(t.c))), options...)
+	conn, err := ftp.Dial(t.far().addr, options...)
 	if err == nil {
 		s.conn, step = conn, "login"
+		s.greeted(trialOf(ctx))
 		s.control.step(t.patience.command)
 		err = s.login()
 	}
 	if err != nil {
 		if s.conf != nil && s.control != nil && !s.secured && (t.c.Security == "tls" || step == "login" || s.words.verb() == "AUTH") {
 			step = "tls"
+		}
+		if step == "tls" {
+			trialOf(ctx).secured("", tls.ConnectionState{}, err, "")
 		}
 		f := s.failed(step, err)
 		if f.kind == network && f.code == 0 && step != "login" && s.control != nil && s.control.why() != nil {
@@ -71,7 +75,21 @@ func (t *ftpTarget) connect(ctx context.Context) (session, error) {
 		return nil, f
 	}
 	s.control.rest()
+	s.loggedIn(trialOf(ctx))
 	return s, nil
+}
+
+// greeted and loggedIn tell a trial what the server takes.
+func (s *ftpSession) greeted(x *trial) {
+	x.passed("greeting", "", s.lastSaid(), "the server answers")
+}
+
+func (s *ftpSession) loggedIn(x *trial) {
+	user, verdict := s.t.c.Username, "user name and password accepted"
+	if user == "" {
+		user, verdict = "anonymous", "the server lets anybody in"
+	}
+	x.passed("login", user, s.lastSaid(), verdict)
 }
 
 func (s *ftpSession) login() error {
@@ -87,6 +105,10 @@ func (s *ftpSession) login() error {
 		err = errors.New("tls: no handshake") // cannot be; the library would have to be at fault
 	}
 	return err
+}
+
+func (t *ftpTarget) far() far {
+	return far{"ftp", t.c.Server, net.JoinHostPort(config.HostForDial(t.c.Server), strconv.Itoa(ftpPort(t.c)))}
 }
 
 func ftpPort(c config.Transfer) int {
@@ -111,9 +133,7 @@ func (s *ftpSession) protection() (*tls.Config, *fault) {
 	}
 	conf, err := trust.Config(s.t.c.Pin, s.t.c.CAFile, config.HostForDial(s.t.c.Server), true)
 	if err != nil {
-		f := &fault{err: err}
-		tlsFault(f, s.t.c.Server, err)
-		return nil, f
+		return nil, lineFault("tls", s.t.far(), err)
 	}
 	verify := conf.VerifyConnection
 	conf.VerifyConnection = func(cs tls.ConnectionState) error {
@@ -121,6 +141,9 @@ func (s *ftpSession) protection() (*tls.Config, *fault) {
 			if err := verify(cs); err != nil {
 				return err
 			}
+		}
+		if !s.secured {
+			trialOf(s.ctx).secured("", cs, nil, map[bool]string{true: "encrypted from the first byte", false: "encrypted by AUTH TLS"}[s.t.c.Security == "tls"])
 		}
 		s.secured = true
 		return nil
@@ -186,7 +209,7 @@ func (s *ftpSession) understand(step string, err error) *fault {
 	}
 	switch {
 	case s.ctx.Err() != nil:
-		return lineFault(step, "", "", "", s.ctx.Err())
+		return lineFault(step, far{}, s.ctx.Err())
 	case errors.As(err, &reply):
 		if verb := s.words.verb(); step == "login" && (verb == "PBSZ" || verb == "PROT") {
 			step = "protection"
@@ -202,16 +225,16 @@ func (s *ftpSession) understand(step string, err error) *fault {
 		return &fault{kind: network, step: step, text: fmt.Sprintf("What answers on port %s does not speak FTP: %q", port, serverWords(string(s.words.text), s.t.password)),
 			do: "Check server and port; for port 990 choose security tls, else auto."}
 	case errors.Is(err, errReplyTooLong), errors.Is(broken, errReplyTooLong):
-		return lineFault(step, s.t.c.Server, "", "", errReplyTooLong)
+		return lineFault(step, s.t.far(), errReplyTooLong)
 	case errors.As(err, &data):
 		return data.fault()
 	case s.control == nil:
-		return lineFault("tcp", s.t.c.Server, net.JoinHostPort(config.HostForDial(s.t.c.Server), port), s.t.password, err)
+		return lineFault("tcp", s.t.far(), err, s.t.password)
 	case step == "login" && code >= 300 && broken == nil:
 		return ftpRefusal(step, code, serverWords(words, s.t.password)) // the library has dropped the code
 	}
-	if broken != nil && !tlsFault(&fault{}, "", err) {
+	if broken != nil && !isTLS(err) {
 		err = broken
 	}
-	return lineFault(step, s.t.c.Server, net.JoinHostPort(config.HostForDial(s.t.c.Server), port), s.t.password, err)
+	return lineFault(step, s.t.far(), err, s.t.password)
 }

@@ -73,6 +73,7 @@ func (s *ftpSession) dialData(addr string) (net.Conn, error) {
 		s.t.pasv.Store(!s.t.pasv.Load())
 		return nil, &ftpDataError{addr, err}
 	}
+	trialOf(s.ctx).passed("data", addr, "", "a data connection is open")
 	s.control.step(s.t.patience.command) // for the reply to STOR
 	w.progress = s.t.patience.progress
 	d := &ftpData{Conn: w, raw: w, s: s}
@@ -95,7 +96,8 @@ func (e *ftpDataError) Error() string { return e.err.Error() }
 func (e *ftpDataError) Unwrap() error { return e.err }
 
 func (e *ftpDataError) fault() *fault {
-	f := lineFault("data", "", e.addr, "", e.err)
+	f := lineFault("data", far{addr: e.addr}, e.err)
+	f.step = "data"
 	f.text = fmt.Sprintf("The data connection to %s, which the server named, could not be opened: %s", e.addr, serverWords(e.err.Error(), ""))
 	f.do = "It is tried again by itself, in the other passive mode. If it lasts, have the firewall let the server's passive ports through."
 	return f

@@ -1,108 +1,11 @@
 package transfer
 
 import (
-	"context"
-	"crypto/tls"
-	"crypto/x509"
-	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/textproto"
-	"os"
 	"slices"
 	"strings"
-	"syscall"
-
-	"watchpost/engine/foreign"
-	"watchpost/engine/trust"
 )
-
-const againByItself = "It is tried again by itself; check the line or the server if it lasts."
-
-// lineFault says what is wrong with a connection: name, TCP, TLS. server is as the
-// installer typed it, addr what was dialled; secret is kept out.
-func lineFault(step, server, addr, secret string, err error) *fault {
-	if clean := foreign.Scrub(err.Error(), secret); clean != err.Error() {
-		err = errors.New(clean)
-	}
-	f := &fault{kind: network, step: step, err: err, do: againByItself}
-	var dns *net.DNSError
-	timeout := errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded)
-	if t, ok := err.(net.Error); ok && t.Timeout() {
-		timeout = true
-	}
-	switch {
-	case errors.Is(err, context.Canceled):
-		f.text, f.do = "The attempt was stopped", "It is tried again by itself."
-	case errors.As(err, &dns):
-		f.step = "lookup"
-		f.text = fmt.Sprintf("The name of the server %s could not be looked up", server)
-		f.do = "Check this box's network and its DNS server."
-		if dns.IsNotFound {
-			f.text, f.do = fmt.Sprintf("There is no server with the name %s", server), "Check the spelling of the server; and this box's DNS server if it is right."
-		}
-	case tlsFault(f, server, err):
-	case errors.Is(err, syscall.ECONNREFUSED):
-		f.text = "Nothing listens on " + addr + " (connection refused)"
-		f.do = "Check server and port, and that the service runs there."
-	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.EADDRNOTAVAIL):
-		f.text, f.do = "There is no route to the server", "Check the network cable, the address and the gateway of this box."
-	case errors.Is(err, os.ErrPermission): // EACCES, EPERM
-		f.text, f.do = "This box itself forbids the connection", "Check the firewall of this box, and what the service is allowed."
-	case errors.Is(err, errReplyTooLong):
-		f.text, f.do = "The server says more than any server has to (over 64 KiB)", "Check server and port: something else may answer there."
-	case timeout && step == "tcp":
-		f.text = addr + " does not answer (timed out)"
-		f.do = "Check server and port; a firewall may block it."
-	case timeout:
-		f.text = "The server stopped answering (timed out)"
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, net.ErrClosed):
-		f.text = "The server closed the connection"
-	default:
-		f.text = "The connection failed: " + serverWords(err.Error(), secret)
-	}
-	return f
-}
-
-// tlsFault fills f in where err is about TLS.
-func tlsFault(f *fault, server string, err error) bool {
-	var record tls.RecordHeaderError
-	var cert x509.CertificateInvalidError
-	var name x509.HostnameError
-	var authority x509.UnknownAuthorityError
-	var verification *tls.CertificateVerificationError
-	var alert tls.AlertError
-	switch {
-	case errors.As(err, &record):
-		f.text = "The server does not answer in TLS on this port"
-		f.do = "Choose security starttls for port 21, tls for port 990; else check server and port."
-	case errors.Is(err, trust.ErrWrongPin):
-		f.text = "The server's public key is not the pinned one: " + serverWords(err.Error(), "")
-		f.do = "If the server's key was changed, compare it on the server and enter the new pin; else somebody is in between."
-	case errors.Is(err, trust.ErrBadPin):
-		f.text, f.do = "The pin is not one", "Enter the base64 of the SHA-256 of the server's public key (44 characters)."
-	case errors.Is(err, trust.ErrBadCAFile):
-		f.text, f.do = "The CA file cannot be used: "+serverWords(err.Error(), ""), "Check ca_file: a file in PEM with the authority's certificate."
-	case errors.As(err, &name):
-		f.text = fmt.Sprintf("The server's certificate is not for %s: %s", server, serverWords(name.Error(), ""))
-		f.do = "Enter the server's name as the certificate has it, or pin its key."
-	case errors.As(err, &authority):
-		f.text = "The server's certificate is from no authority that is known here"
-		f.do = "If it is the server's own, pin its key (pin) or name its authority (ca_file)."
-	case errors.As(err, &cert) && cert.Reason == x509.Expired:
-		f.text = "The server's certificate is not valid at this time: " + serverWords(cert.Error(), "")
-		f.do = "Check the clock of this box; else the server's certificate has to be renewed."
-	case errors.As(err, &cert), errors.As(err, &verification):
-		f.text, f.do = "The server's certificate is not accepted: "+serverWords(err.Error(), ""), "Have the certificate put right, or pin the server's key (pin)."
-	case errors.As(err, &alert), strings.Contains(err.Error(), "tls: "):
-		f.text, f.do = "TLS with the server failed: "+serverWords(err.Error(), ""), "The server must speak TLS 1.2 or newer; update it."
-	default:
-		return false
-	}
-	f.kind, f.step = account, "tls"
-	return true
-}
 
 // ftpReply is what a server's reply means.
 type ftpReply struct {

@@ -29,8 +29,13 @@ func (s *ftpSession) put(ctx context.Context, f file) (said string, err error) {
 		return "", flt
 	}
 	s.sent++
-	_, said = s.words.reply()
-	return serverWords(said, s.t.password), nil
+	return s.lastSaid(), nil
+}
+
+// lastSaid is the server's last words, made harmless.
+func (s *ftpSession) lastSaid() string {
+	_, said := s.words.reply()
+	return serverWords(said, s.t.password)
 }
 
 func (s *ftpSession) upload(f file, src *source) *fault {
@@ -53,10 +58,16 @@ func (s *ftpSession) upload(f file, src *source) *fault {
 		}
 		return flt
 	}
+	x := trialOf(s.ctx)
+	x.passed("send", src.part, s.lastSaid(), "written under a temporary name")
 	if flt := s.compare(part, src.size); flt != nil {
 		return flt
 	}
-	return s.rename(part, final)
+	if flt := s.rename(part, final); flt != nil {
+		return flt
+	}
+	x.passed("rename", f.name, s.lastSaid(), "under its name")
+	return nil
 }
 
 // makeFolders makes each folder on the way. Servers say much the same of one that is
@@ -178,6 +189,7 @@ func (s *ftpSession) compare(part string, want int64) *fault {
 		got = int64(entry.Size)
 	}
 	if got == want {
+		trialOf(s.ctx).passed("size", path.Base(part), s.lastSaid(), fmt.Sprintf("all %d bytes are there", want))
 		return nil
 	}
 	if got > want {

@@ -58,7 +58,7 @@ func (t httpTarget) connect(context.Context) (session, error) {
 	var conf *tls.Config
 	if base.Scheme == "https" {
 		if conf, err = trust.Config(t.config.Pin, t.config.CAFile, base.Hostname(), true); err != nil {
-			return nil, wireFault("tls", err)
+			return nil, lineFault("tls", far{"http", base.Hostname(), base.Host}, err)
 		}
 	}
 	s := &httpSession{httpTarget: t, base: base}
@@ -161,6 +161,7 @@ func (s *httpSession) makeFolders(ctx context.Context, dir string) (made bool, e
 		switch {
 		case err == nil:
 			made = true
+			trialOf(ctx).passed("folder", strings.TrimSuffix(at, "/"), "", "the folder was made")
 		case ok && f.code == http.StatusMethodNotAllowed: // it is there
 		case ok && (f.code == http.StatusNotImplemented || f.code == http.StatusNotFound || f.code == http.StatusBadRequest):
 			return false, &fault{kind: permanent, step: "folder", code: f.code, err: err,
@@ -210,7 +211,7 @@ func (s *httpSession) do(ctx context.Context, method string, at *url.URL, body i
 		if f, ok := err.(*fault); ok {
 			return "", f
 		}
-		return "", wireFault("send", err, s.secrets()...)
+		return "", lineFault("send", far{"http", at.Hostname(), at.Host}, err, s.secrets()...)
 	}
 	defer reply.Body.Close()
 	stop := time.AfterFunc(s.stall, cancel) // the reply's text must come in that time

@@ -2,18 +2,13 @@ package transfer
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"net"
-	"os"
-	"strings"
 	"sync/atomic"
-	"syscall"
 	"time"
 
+	"watchpost/engine/cause"
 	"watchpost/engine/foreign"
-	"watchpost/engine/trust"
 )
 
 // The waits of a connection. Each is for a step or a piece, so that a slow line
@@ -68,49 +63,61 @@ func dialLine(ctx context.Context, address string, stall time.Duration) (*line, 
 	return &line{Conn: c, stall: stall}, nil
 }
 
-// wireFault is the fault of an error below the protocol: look-up, connection, TLS,
-// time. secrets are taken out of the words.
-func wireFault(step string, err error, secrets ...string) *fault {
-	f := &fault{kind: network, step: step, err: err, do: "Check the server's name and port, the network and the server; it is tried again"}
+const againByItself = "It is tried again by itself; check the line or the server if it lasts."
+
+// far is the other end of a connection, as its faults name it.
+type far struct {
+	kind   string // of the place
+	server string // as the installer typed it
+	addr   string // as it was dialled
+}
+
+// noTLS is what to do, by kind, where a server does not speak TLS.
+var noTLS = map[string]string{
+	"ftp":  "Choose security starttls for port 21, tls for port 990; else check server and port.",
+	"http": "Check the port of the url; or let it begin with http://, if everybody on the way may see the images.",
+	"mqtt": "Check server and port (8883 with TLS, 1883 without); or choose security none for a broker without TLS.",
+}
+
+// lineFault is the fault of an error below the protocol: look-up, connection, TLS,
+// time. The words are engine/cause's. secrets are kept out.
+func lineFault(step string, to far, err error, secrets ...string) *fault {
 	words := foreign.Harmless(err.Error(), secrets...)
-	var dns *net.DNSError
-	var unknown x509.UnknownAuthorityError
-	var name x509.HostnameError
-	var invalid x509.CertificateInvalidError
-	var op *net.OpError
-	var record tls.RecordHeaderError
-	var timeout net.Error
-	switch {
-	case errors.Is(err, trust.ErrWrongPin):
-		return &fault{kind: account, step: "tls", err: err, text: "The server shows another public key than the pinned one: " + words,
-			do: "If the server's key was changed on purpose, enter the new pin; else somebody is in between"}
-	case errors.Is(err, trust.ErrBadPin), errors.Is(err, trust.ErrBadCAFile):
-		return &fault{kind: account, step: "tls", err: err, text: "The CA file or the pin cannot be used: " + words,
-			do: "Check the transfer's ca_file (a readable PEM file with the authority's certificate) and pin"}
-	case errors.As(err, &unknown), errors.As(err, &name), errors.As(err, &invalid):
-		return &fault{kind: account, step: "tls", err: err, text: "The server's certificate is not trusted: " + words,
-			do: "Check the server's name and the clock; a certificate of your own needs its authority as ca_file, or its pin"}
-	case errors.As(err, &record):
-		return &fault{kind: account, step: "tls", err: err, text: "The server does not speak TLS on this port: " + words,
-			do: "Check the port and the security"}
-	case errors.As(err, &op) && op.Op == "remote error": // a TLS alert
-		return &fault{kind: account, step: "tls", err: err, text: "The server refuses TLS: " + words,
-			do: "Check the server's TLS settings; a client certificate cannot be had"}
-	case errors.As(err, &dns):
-		f.step, f.text = "lookup", "The server's name cannot be looked up: "+words
-	case errors.Is(err, syscall.ECONNREFUSED):
-		f.step, f.text = "tcp", "Nobody answers at that port: "+words
-	case errors.Is(err, errEndless):
-		f.text = "The server's answer has no end, so the connection was closed: " + words
-	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
-		f.text = "The server does not go on: " + words
-	case strings.Contains(words, "EOF"):
-		f.text = "The server closed the connection: " + words
-	default:
-		f.text = "The connection failed: " + words
+	if clean := foreign.Scrub(err.Error(), secrets...); clean != err.Error() {
+		err = errors.New(clean)
 	}
-	if f.step == "tls" {
-		f.do = "Perhaps there is no TLS on this port: check the port and the security; it is tried again"
+	f := &fault{kind: network, step: step, err: err}
+	if errors.Is(err, errReplyTooLong) || errors.Is(err, errEndless) {
+		f.text, f.do = "The server says more than any server has to, so the connection was closed: "+words, "Check server and port: something else may answer there."
+		return f
+	}
+	// What failed before a connection was there is about that, whoever tells it.
+	if op := (*net.OpError)(nil); errors.As(err, &op) && op.Op == "dial" {
+		f.step = "tcp"
+	}
+	c := cause.Of(err, cause.At{Step: f.step, Server: to.server, NoTLS: noTLS[to.kind], CAFile: "ca_file", Again: againByItself,
+		Port: "Check server and port, and that the service runs there."})
+	f.text, f.do = c.Verdict, c.Do
+	switch {
+	case c.Step == "" && f.step == "tls" && (cause.Closed(err) || cause.Timeout(err)):
+		f.do = "Perhaps there is no TLS on this port: " + noTLS[to.kind]
+	case f.step == "tcp" && to.addr != "" && c.Step == "":
+		f.text += ": " + to.addr
+	}
+	if c.Detail {
+		f.text += ": " + words
+	}
+	if c.Step != "" {
+		f.step = c.Step
+	}
+	if c.Step == "tls" {
+		f.kind = account
 	}
 	return f
+}
+
+// isTLS reports whether an error is about TLS or the certificate.
+func isTLS(err error) bool {
+	_, is := cause.OfTLS(err, cause.At{})
+	return is
 }

@@ -108,10 +108,12 @@ func (t mqttTarget) address() string {
 	return net.JoinHostPort(config.HostForDial(t.config.Server), strconv.Itoa(port))
 }
 
+func (t mqttTarget) far() far { return far{"mqtt", t.config.Server, t.address()} }
+
 func (t mqttTarget) connect(ctx context.Context) (session, error) {
 	l, err := dialLine(ctx, t.address(), t.stall)
 	if err != nil {
-		return nil, wireFault("tcp", err)
+		return nil, lineFault("tcp", t.far(), err)
 	}
 	l.most = mqttMaxReply
 	conn := &heard{Conn: l, line: l}
@@ -119,15 +121,16 @@ func (t mqttTarget) connect(ctx context.Context) (session, error) {
 		conf, err := trust.Config(t.config.Pin, t.config.CAFile, config.HostForDial(t.config.Server), true)
 		if err != nil {
 			l.Close()
-			return nil, wireFault("tls", err)
+			return nil, lineFault("tls", t.far(), err)
 		}
 		secured := tls.Client(l, conf)
 		hs, cancel := context.WithTimeout(ctx, tlsTime)
 		err = secured.HandshakeContext(hs)
 		cancel()
+		trialOf(ctx).secured("", secured.ConnectionState(), err, "encrypted from the first byte")
 		if err != nil {
 			l.Close()
-			return nil, wireFault("tls", err, t.secret)
+			return nil, lineFault("tls", t.far(), err, t.secret)
 		}
 		conn.Conn = secured
 	}
@@ -151,8 +154,9 @@ func (t mqttTarget) connect(ctx context.Context) (session, error) {
 	case err != nil && conn.old():
 		return nil, &fault{kind: account, step: "login", err: err, text: "The broker speaks no MQTT 5", do: "Use a broker that does (Mosquitto from 1.6 on)"}
 	case err != nil:
-		return nil, wireFault("login", err, t.secret)
+		return nil, lineFault("login", t.far(), err, t.secret)
 	}
+	t.admitted(trialOf(ctx))
 	if ack.Properties != nil && ack.Properties.MaximumPacketSize != nil {
 		s.largest = int64(*ack.Properties.MaximumPacketSize)
 	}
@@ -163,6 +167,15 @@ func (t mqttTarget) connect(ctx context.Context) (session, error) {
 		}
 	}
 	return s, nil
+}
+
+// admitted tells a trial that the broker takes this box.
+func (t mqttTarget) admitted(x *trial) {
+	user, verdict := t.config.Username, "user name and password accepted"
+	if user == "" {
+		user, verdict = "no user name", "the broker lets anybody in"
+	}
+	x.passed("login", user, "", verdict)
 }
 
 // hello is the CONNECT packet: no session that outlives the connection, and with
@@ -267,5 +280,5 @@ func (s *mqttSession) publish(ctx context.Context, topic string, data []byte, ki
 	case errors.Is(err, paho.ErrInvalidArguments):
 		return &fault{kind: account, step: "send", text: "The broker does not offer what is needed: " + foreign.Sanitise(err.Error()), do: "Allow retained messages and QoS 1 on the broker", err: err}
 	}
-	return wireFault("send", err, s.secret)
+	return lineFault("send", s.far(), err, s.secret)
 }

@@ -55,6 +55,8 @@ type Options struct {
 	// server takes, bytes; 0: not known, math.MaxInt64: it announces none. For places of kind email.
 	Submit func(context.Context, event.Notice) error
 	Limit  func() int64
+	// Diagnose walks a mail's delivery; for the trial of places of kind email.
+	Diagnose MailDiagnosis
 }
 
 // Queue is the durable queue of events on their way. All methods are safe for

@@ -43,6 +43,8 @@ func (t *sftpTarget) addr() string {
 	return net.JoinHostPort(config.HostForDial(t.c.Server), strconv.Itoa(port))
 }
 
+func (t *sftpTarget) far() far { return far{"sftp", t.c.Server, t.addr()} }
+
 // connect logs in. A fingerprint does not say of what type its key is, and a server
 // shows one key a connection, of the type that both like best: so another
 // connection asks for another type until the configured key is found or the
@@ -57,7 +59,7 @@ func (t *sftpTarget) connect(ctx context.Context) (session, error) {
 	t.mu.Unlock()
 	var found []string
 	for families := hostKeyFamilies(known); len(families) > 0; {
-		shown := &shownKey{want: t.c.HostKey}
+		shown := &shownKey{want: t.c.HostKey, trial: trialOf(ctx)}
 		s, err := t.login(ctx, auth, shown, families)
 		if err == nil {
 			t.mu.Lock()
@@ -99,12 +101,18 @@ func (t *sftpTarget) login(ctx context.Context, auth []ssh.AuthMethod, shown *sh
 		return s, err
 	}
 	s.ssh = ssh.NewClient(conn, channels, requests)
+	how := "user name and password accepted"
+	if t.c.KeyFile != "" {
+		how = "user name and key accepted"
+	}
+	shown.trial.passed("login", t.c.Username, "", how)
 	w.step(t.patience.command)
 	if s.sftp, err = sftp.NewClient(s.ssh); err != nil {
 		s.release()
 		return s, fmt.Errorf("%w: %w", errNoSFTP, err)
 	}
 	w.rest()
+	shown.trial.passed("sftp", "", "", "the server offers SFTP")
 	return s, nil
 }
 
@@ -156,11 +164,11 @@ func (s *sftpSession) refused(ctx context.Context, step string, err error) *faul
 	text := err.Error()
 	switch {
 	case ctx.Err() != nil:
-		return lineFault(step, "", "", "", ctx.Err())
+		return lineFault(step, far{}, ctx.Err())
 	case step == "tcp":
-		return lineFault(step, s.t.c.Server, s.t.addr(), s.t.secret, err)
+		return lineFault(step, s.t.far(), err, s.t.secret)
 	case errors.Is(broken, errReplyTooLong):
-		return lineFault(step, s.t.c.Server, s.t.addr(), s.t.secret, broken)
+		return lineFault(step, s.t.far(), broken, s.t.secret)
 	case errors.As(err, &none):
 		return &fault{kind: account, step: "handshake", err: errSSHRefused, text: "The server and this box have no way to encrypt in common: " + serverWords(none.Error(), s.t.secret),
 			do: "Update the SSH server."}
@@ -184,5 +192,5 @@ func (s *sftpSession) refused(ctx context.Context, step string, err error) *faul
 	if broken != nil {
 		err = broken
 	}
-	return lineFault(step, s.t.c.Server, s.t.addr(), s.t.secret, err)
+	return lineFault(step, s.t.far(), err, s.t.secret)
 }

@@ -27,6 +27,7 @@ type shownKey struct {
 	algorithm   string
 	fingerprint string
 	wrong       bool
+	trial       *trial
 }
 
 func (k *shownKey) verify(_ string, _ net.Addr, key ssh.PublicKey) error {
@@ -35,15 +36,16 @@ func (k *shownKey) verify(_ string, _ net.Addr, key ssh.PublicKey) error {
 		k.wrong = true
 		return errHostKey
 	}
+	k.trial.passed("hostkey", "", k.algorithm+" "+k.fingerprint, "the host key is the one that is set")
 	return nil
 }
 
 func unknownHostKey(want string, found []string) *fault {
 	f := &fault{kind: account, step: "hostkey", err: errHostKey,
-		text: fmt.Sprintf("The server's host key is not known; it shows %s", serverWords(strings.Join(found, ", "), "")),
+		text: fmt.Sprintf("The server's host key is not known yet. The server shows: %s", serverWords(strings.Join(found, ", "), "")),
 		do:   "Compare it on the server itself (ssh-keygen -lf on its /etc/ssh/ssh_host_*_key.pub); if one is the same, enter it as host_key."}
 	if want != "" {
-		f.text = fmt.Sprintf("The server's host key is not the configured one; it shows %s", serverWords(strings.Join(found, ", "), ""))
+		f.text = fmt.Sprintf("The server's host key is not the configured one. The server shows: %s", serverWords(strings.Join(found, ", "), ""))
 		f.do = "If the server was set up anew, compare it on the server itself (ssh-keygen -lf on its /etc/ssh/ssh_host_*_key.pub) and enter it as host_key; else somebody is in between."
 	}
 	return f

@@ -62,7 +62,13 @@ func (u *upload) run() *fault {
 			return flt
 		}
 	}
-	return u.rename()
+	x := trialOf(u.ctx)
+	x.passed("send", u.src.part, fmt.Sprintf("all %d bytes are there", u.src.size), "written under a temporary name")
+	if flt := u.rename(); flt != nil {
+		return flt
+	}
+	x.passed("rename", path.Base(u.final), "", "under its name")
+	return nil
 }
 
 // write brings the file to the server; there is what is there of it. Blocks go one
@@ -178,9 +184,9 @@ func (u *upload) failed(step string, err error) *fault {
 	where := u.final
 	switch {
 	case u.ctx.Err() != nil:
-		return lineFault(step, "", "", "", u.ctx.Err())
+		return lineFault(step, far{}, u.ctx.Err())
 	case u.wire.why() != nil:
-		return lineFault(step, u.t.c.Server, u.t.addr(), u.t.secret, u.wire.why())
+		return lineFault(step, u.t.far(), u.wire.why(), u.t.secret)
 	case errors.Is(err, os.ErrPermission):
 		return &fault{kind: permanent, step: step, err: os.ErrPermission, text: "The server does not let the user write " + where + " (permission denied)", do: seeRights}
 	case errors.Is(err, os.ErrNotExist):
@@ -188,7 +194,7 @@ func (u *upload) failed(step string, err error) *fault {
 	case errors.As(err, &status):
 		return u.status(step, status)
 	}
-	return lineFault(step, u.t.c.Server, u.t.addr(), u.t.secret, err)
+	return lineFault(step, u.t.far(), err, u.t.secret)
 }
 
 // status is the fault for a server's status. A full disk is among failures, and SFTP
