@@ -30,6 +30,11 @@ type API interface {
 	// Diagnose walks the delivery up to RCPT with the configuration plus changes,
 	// unsaved, and calls step for each step.
 	Diagnose(ctx context.Context, changes []config.Change, step func(event.Step)) (ok bool, err error)
+	// DiagnoseTransfer tries the transfer of that name with the configuration plus
+	// changes, unsaved: as an image would go, with a small file that is taken away
+	// again. It calls step for each step. name is the one in force where changes
+	// give it another; an unknown one is event.ErrNotFound.
+	DiagnoseTransfer(ctx context.Context, name string, changes []config.Change, step func(event.Step)) (ok bool, err error)
 	// Fire fires a trigger by hand, obeying its schedule, hold-off and privacy.
 	Fire(ctx context.Context, trigger string) (event.Firing, error)
 	// Privacy switches privacy mode on or off.

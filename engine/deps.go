@@ -92,6 +92,10 @@ type Transfers interface {
 	Retry(id string) error  // "" is all
 	Drop(id string) error
 	Configure(c config.Config, s config.Secrets, zone *time.Location)
+	// Diagnose tries the place called name of the given settings, which need not be
+	// those in force; it touches neither the queue nor the connections that are open.
+	// It calls step for each step, and reports whether an image could have gone there.
+	Diagnose(ctx context.Context, c config.Config, s config.Secrets, name string, step func(event.Step)) bool
 }
 
 // OutboxEvents is what an outbox tells the engine. MailChanged is called by

@@ -20,6 +20,7 @@ type loop struct {
 	mails          map[string]event.Mail // what the spool holds, by id
 	transfers      map[string]event.Mail // what waits in the queue of transfers, by id
 	transferred    uint64                // transfers that came to their end, since the start
+	lastAt         map[string]handedLast // what came of each transfer's place last, by its name
 	handedOver     []string              // transfers to be moved out of their queue
 	toFold         []event.Mail          // digests that the journal does not know of yet, and mails found damaged
 	orphans        bool                  // mails that the journal has and the spool has not are to be composed
@@ -45,7 +46,7 @@ type loop struct {
 func (l *loop) init() {
 	l.zone = time.Local
 	l.mails, l.transfers = map[string]event.Mail{}, map[string]event.Mail{}
-	l.notices = map[string]string{}
+	l.notices, l.lastAt = map[string]string{}, map[string]handedLast{}
 }
 
 // trigger is one trigger as it runs.

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"watchpost/engine/config"
-	"watchpost/engine/event"
 )
 
 const filePoll = time.Second
@@ -232,17 +231,4 @@ func (e *Engine) watchFile(ctx context.Context) error {
 		case <-t.C:
 		}
 	}
-}
-
-// Diagnose walks the delivery with the configuration plus changes; see API.
-func (e *Engine) Diagnose(ctx context.Context, changes []config.Change, step func(event.Step)) (bool, error) {
-	l := e.current()
-	c, s, findings := config.PatchFor(l.Config, l.Secrets, changes)
-	for _, f := range findings {
-		if f.Level == config.Error {
-			step(event.Step{Step: "config", Target: f.Key, Text: f.Text, Verdict: f.Short, Do: "correct " + f.Key})
-			return false, nil
-		}
-	}
-	return e.Outbox.Diagnose(ctx, c, s, step), nil
 }

@@ -92,7 +92,7 @@ func (e *Engine) status() event.Status {
 		}
 	}
 	s.Queue = e.queueStatus()
-	s.Transfers = e.transferStatus()
+	s.Transfers, s.Places = e.transferStatus(), e.placeStatus()
 	s.Problems = e.problems(s)
 	return s
 }
@@ -235,31 +235,6 @@ func (e *Engine) transferStatus() (q event.Queue) {
 	return q
 }
 
-// transferProblems is a sentence for each place whose transfers wait or are held.
-func (e *Engine) transferProblems() (out []string) {
-	why, held := map[string]string{}, map[string]int{}
-	for _, m := range slices.Concat(slices.Collect(maps.Values(e.transfers)), e.recent) { // the newest speaks
-		now, ok := e.transfers[m.ID]
-		if !ok {
-			continue
-		}
-		if place := now.Recipients[0].Address; now.Problem != "" {
-			why[place] = now.Problem
-		}
-	}
-	for _, m := range e.transfers {
-		held[m.Recipients[0].Address] += m.Count(event.RcptHeld)
-	}
-	for _, place := range slices.Sorted(maps.Keys(why)) {
-		text := "transfer " + place + ": " + why[place]
-		if held[place] > 0 {
-			text += fmt.Sprintf(" (%d held: see the queue, then retry or drop)", held[place])
-		}
-		out = append(out, text)
-	}
-	return out
-}
-
 func (e *Engine) inSpool(id string) bool {
 	_, ok := e.mails[id]
 	return ok
@@ -292,7 +267,7 @@ func (e *Engine) problems(s event.Status) []string {
 	if text := e.keepErr.Load(); text != nil {
 		p = append(p, *text)
 	}
-	p = append(p, e.transferProblems()...)
+	p = append(p, placeProblems(s.Places)...)
 	if why := e.inputs.status(role{}).problem; why != "" {
 		p = append(p, "privacy: its line cannot be read: "+why+": until it can be, privacy mode stays as it was")
 	}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"time"
@@ -21,6 +22,9 @@ func (noTransfers) Settle(string) error                                     { re
 func (noTransfers) Retry(string) error                                      { return nil }
 func (noTransfers) Drop(string) error                                       { return nil }
 func (noTransfers) Configure(config.Config, config.Secrets, *time.Location) {}
+func (noTransfers) Diagnose(context.Context, config.Config, config.Secrets, string, func(event.Step)) bool {
+	return false
+}
 
 // isTransfer reports whether an item of the queue is a transfer; else it is a mail.
 func isTransfer(id string) bool { return strings.HasSuffix(id, "-transfer") }
@@ -36,6 +40,7 @@ func (e *Engine) transfersChanged() {
 // firing is accounted for by its mail.
 func (e *Engine) transferChanged(m event.Mail) {
 	e.forget(m.ID)
+	e.noteOutcome(m)
 	e.recent = appendBounded(e.recent, m, historyMax)
 	if m.Settled() {
 		if m.Count(event.Delivered) > 0 {

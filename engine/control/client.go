@@ -224,10 +224,19 @@ func (c *Client) Export(ctx context.Context, w io.Writer, ids []string, format s
 
 // Diagnose is engine.API's.
 func (c *Client) Diagnose(ctx context.Context, changes []config.Change, step func(event.Step)) (bool, error) {
+	return c.diagnose(ctx, "/diagnose", nil, changes, step)
+}
+
+// DiagnoseTransfer is engine.API's.
+func (c *Client) DiagnoseTransfer(ctx context.Context, name string, changes []config.Change, step func(event.Step)) (bool, error) {
+	return c.diagnose(ctx, "/diagnose-transfer", url.Values{"name": {name}}, changes, step)
+}
+
+func (c *Client) diagnose(ctx context.Context, path string, query url.Values, changes []config.Change, step func(event.Step)) (bool, error) {
 	if changes == nil {
 		changes = []config.Change{}
 	}
-	resp, err := c.do(ctx, "POST", "/diagnose", nil, changes)
+	resp, err := c.do(ctx, "POST", path, query, changes)
 	if err != nil {
 		return false, err
 	}
@@ -245,7 +254,7 @@ func (c *Client) Diagnose(ctx context.Context, changes []config.Change, step fun
 		case d.Step != nil:
 			step(*d.Step)
 		case d.Done && d.Err != "":
-			return false, errors.New(d.Err)
+			return false, &wireError{failure{Error: d.Err, Kind: d.Kind}}
 		case d.Done:
 			return d.OK, nil
 		}

@@ -74,6 +74,11 @@ func (f *fakeAPI) Diagnose(_ context.Context, changes []config.Change, step func
 	return true, f.err
 }
 
+func (f *fakeAPI) DiagnoseTransfer(_ context.Context, name string, changes []config.Change, step func(event.Step)) (bool, error) {
+	step(event.Step{Step: "login", Target: fmt.Sprint(name, changes)})
+	return true, f.err
+}
+
 func (f *fakeAPI) Watch(ctx context.Context) (event.Snapshot, <-chan event.Event, error) {
 	return event.Snapshot{Status: event.Status{State: "armed"}}, f.ch, f.err
 }
@@ -143,6 +148,11 @@ func TestSameOverTheSocket(t *testing.T) {
 				return []any{ok && err == nil, steps}, err
 			},
 		}
+		calls["transfer"] = func(a engine.API) (any, error) {
+			var steps []event.Step
+			ok, err := a.DiagnoseTransfer(ctx, "a b&c=ä", []config.Change{{Key: "transfers.nas.password", Value: "secret"}}, func(s event.Step) { steps = append(steps, s) })
+			return []any{ok && err == nil, steps}, err
+		}
 		for name, call := range calls {
 			want, werr := call(api)
 			got, gerr := call(c)
@@ -153,7 +163,7 @@ func TestSameOverTheSocket(t *testing.T) {
 				t.Errorf("%s: error %v, want %v", name, gerr, werr)
 			}
 			for _, kind := range kinds {
-				if name != "diagnose" && errors.Is(gerr, kind) != errors.Is(werr, kind) {
+				if errors.Is(gerr, kind) != errors.Is(werr, kind) {
 					t.Errorf("%s: error %v is not what it was", name, gerr)
 				}
 			}

@@ -183,7 +183,12 @@ func handler(api engine.API) http.Handler {
 		}
 		reply(w, applied{s, findings}, nil)
 	})
-	mux.HandleFunc("POST /diagnose", func(w http.ResponseWriter, r *http.Request) { diagnose(api, w, r) })
+	mux.HandleFunc("POST /diagnose", func(w http.ResponseWriter, r *http.Request) { diagnose(api.Diagnose, w, r) })
+	mux.HandleFunc("POST /diagnose-transfer", func(w http.ResponseWriter, r *http.Request) {
+		diagnose(func(ctx context.Context, changes []config.Change, step func(event.Step)) (bool, error) {
+			return api.DiagnoseTransfer(ctx, r.URL.Query().Get("name"), changes, step)
+		}, w, r)
+	})
 	mux.HandleFunc("GET /watch", func(w http.ResponseWriter, r *http.Request) { watch(api, w, r) })
 	return mux
 }
@@ -212,9 +217,10 @@ type diagnosed struct {
 	Done bool        `json:"done,omitempty"`
 	OK   bool        `json:"ok,omitempty"`
 	Err  string      `json:"error,omitempty"`
+	Kind string      `json:"kind,omitempty"`
 }
 
-func diagnose(api engine.API, w http.ResponseWriter, r *http.Request) {
+func diagnose(do func(context.Context, []config.Change, func(event.Step)) (bool, error), w http.ResponseWriter, r *http.Request) {
 	var changes []config.Change
 	if !read(w, r, &changes) {
 		return
@@ -222,13 +228,14 @@ func diagnose(api engine.API, w http.ResponseWriter, r *http.Request) {
 	enc, flush := json.NewEncoder(w), http.NewResponseController(w)
 	w.WriteHeader(http.StatusOK)
 	flush.Flush() // the first step can take a while
-	ok, err := api.Diagnose(r.Context(), changes, func(s event.Step) {
+	ok, err := do(r.Context(), changes, func(s event.Step) {
 		enc.Encode(diagnosed{Step: &s})
 		flush.Flush()
 	})
 	last := diagnosed{Done: true, OK: ok}
 	if err != nil {
-		last.Err = err.Error()
+		f := failureOf(err)
+		last.Err, last.Kind = f.Error, f.Kind
 	}
 	enc.Encode(last)
 }

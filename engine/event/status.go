@@ -77,6 +77,18 @@ func (q *Queue) Count(m Mail) {
 	}
 }
 
+// Place is how a transfer's place does: what waits for it, and what came of it last.
+type Place struct {
+	Name    string    `json:"name"`
+	Waiting int       `json:"waiting"`           // events of which images are still to be handed over
+	Held    int       `json:"held"`              // events that wait for a person
+	Since   time.Time `json:"since,omitzero"`    // since when the oldest of both waits
+	Last    time.Time `json:"last,omitzero"`     // of the last outcome; zero: none is known
+	OK      bool      `json:"ok"`                // that was: something was handed over
+	Problem string    `json:"problem,omitempty"` // why they wait, of the newest that tells
+	NextTry time.Time `json:"next_try,omitzero"`
+}
+
 // ClockFloor is a moment before which a clock is taken as not set: this program
 // did not exist then.
 var ClockFloor = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -121,6 +133,7 @@ type Status struct {
 	Triggers  []Trigger   `json:"triggers"`           //
 	Queue     Queue       `json:"queue"`              // of mails
 	Transfers Queue       `json:"transfers"`          // of events whose images go to other places; delivered since the program was started
+	Places    []Place     `json:"places"`             // of each transfer that is configured, or that events wait for
 	Clock     Clock       `json:"clock"`              //
 	Buffer    Buffer      `json:"buffer"`             //
 	Storage   Storage     `json:"storage"`            //

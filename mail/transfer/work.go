@@ -202,7 +202,7 @@ func (q *Queue) connect(ctx context.Context, p *place, id string) *connection {
 func (r *record) tried(f *fault) {
 	r.Mail.Attempts++
 	r.Mail.Problem = f.Error()
-	r.to().Reply = f.text
+	r.to().Reply, r.to().At = f.text, time.Now().Round(0)
 }
 
 // works notes that a place does what it should.
