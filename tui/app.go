@@ -65,6 +65,7 @@ type app struct {
 
 	settings config.Settings
 	draft    *config.Draft // nil until the configuration is known
+	runs     int           // diagnoses begun
 	kept     bool          // something was saved on this screen; a demo forgets it
 }
 
@@ -176,7 +177,9 @@ func (a *app) update(msg tea.Msg) tea.Cmd {
 		return a.counted(m)
 	case appliedMsg:
 		return a.applied(m)
-	case revertedMsg, testMsg, stepMsg, diagnosedMsg:
+	case stepMsg, diagnosedMsg:
+		return a.walked(m)
+	case revertedMsg, testMsg:
 		return a.mailPage().done(a, m)
 	}
 	return nil
@@ -415,6 +418,9 @@ func (a *app) act(k tea.KeyPressMsg) tea.Cmd {
 	case key.Matches(k, keys.Test):
 		return a.test()
 	case key.Matches(k, keys.Diagnose):
+		if p := a.triggersPage(); a.at == triggersAt && a.draft != nil && p.transfer(a) != "" {
+			return p.diagnose(a, p.transfer(a))
+		}
 		return a.onMail(a.mailPage().diagnose)
 	case key.Matches(k, keys.Save):
 		return a.saveAll()

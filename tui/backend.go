@@ -22,6 +22,7 @@ type Backend interface {
 	Revert(ctx context.Context) (config.Settings, error)
 	TestMail(ctx context.Context) (event.Mail, error)
 	Diagnose(ctx context.Context, changes []config.Change, step func(event.Step)) (ok bool, err error)
+	DiagnoseTransfer(ctx context.Context, name string, changes []config.Change, step func(event.Step)) (ok bool, err error)
 	Fire(ctx context.Context, trigger string) (event.Firing, error)
 	Queue(ctx context.Context) ([]event.Mail, error)
 	Retry(ctx context.Context, id string) error
@@ -196,10 +197,10 @@ func (c calls) testMail() tea.Cmd {
 	})
 }
 
-// diagnose makes the command that runs a diagnosis until ctx ends and the one
+// diagnose makes the command that runs a diagnosis, do, until ctx ends and the one
 // that waits for its next message: a stepMsg as each step is done, at last a
 // diagnosedMsg.
-func (c calls) diagnose(ctx context.Context, run int, changes []config.Change) (start, next tea.Cmd) {
+func (c calls) diagnose(ctx context.Context, run int, do func(ctx context.Context, step func(event.Step)) (bool, error)) (start, next tea.Cmd) {
 	ch := make(chan tea.Msg)
 	start = func() tea.Msg {
 		defer close(ch)
@@ -211,7 +212,7 @@ func (c calls) diagnose(ctx context.Context, run int, changes []config.Change) (
 			case <-ctx.Done():
 			}
 		}
-		ok, err := c.b.Diagnose(ctx, changes, func(s event.Step) { tell(stepMsg{run, s}) })
+		ok, err := do(ctx, func(s event.Step) { tell(stepMsg{run, s}) })
 		tell(diagnosedMsg{run, ok, err})
 		return nil
 	}

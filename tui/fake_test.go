@@ -274,6 +274,10 @@ func (f *fake) deliver(m event.Mail) {
 
 func (f *fake) Diagnose(ctx context.Context, changes []config.Change, step func(event.Step)) (bool, error) {
 	f.called("diagnose %d", len(changes))
+	return f.walk(ctx, step)
+}
+
+func (f *fake) walk(ctx context.Context, step func(event.Step)) (bool, error) {
 	ok := true
 	for _, s := range f.steps {
 		select {
@@ -285,6 +289,11 @@ func (f *fake) Diagnose(ctx context.Context, changes []config.Change, step func(
 		ok = ok && s.OK
 	}
 	return ok, nil
+}
+
+func (f *fake) DiagnoseTransfer(ctx context.Context, name string, changes []config.Change, step func(event.Step)) (bool, error) {
+	f.called("transfer %s %d", name, len(changes))
+	return f.walk(ctx, step)
 }
 
 func (f *fake) Fire(_ context.Context, trigger string) (event.Firing, error) {

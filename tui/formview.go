@@ -15,6 +15,9 @@ func (f *form) bindings(a *app) []key.Binding {
 	if _, fixed := f.shows(f.key()); fixed {
 		bs = []key.Binding{bind("enter", "edit it", "enter"), keys.FieldSave, keys.FieldUndo, keys.Leave}
 	}
+	if strings.HasPrefix(f.key(), transfersKey+".") {
+		bs = append([]key.Binding{keys.FieldDiagnose}, bs...)
+	}
 	if len(f.choicesOf(f.key())) > 0 {
 		bs = append([]key.Binding{bind("left/right", "choose")}, bs...)
 	}

@@ -364,6 +364,14 @@ var states = []struct {
 	{"status-privacy", func() *fake { return private(event.ByPerson, noon.Add(-time.Hour)) }, func(*screen) {}},
 	{"privacy-off", func() *fake { return private(event.BySchedule, noon.Add(-time.Hour)) }, func(s *screen) { s.press("3", "P") }},
 	{"triggers-transfers", withTransfers, func(s *screen) { s.press("3", "down", "down") }},
+	{"triggers-waiting", withWaiting, func(s *screen) { s.press("3", "down", "down") }},
+	{"triggers-waiting-delete", withWaiting, func(s *screen) { s.press("3", "down", "down", "x") }},
+	{"triggers-trial", withWaiting, func(s *screen) { s.trial(trialSteps(), true) }},
+	{"triggers-trial-hostkey", withWaiting, func(s *screen) { s.trial([]event.Step{trialSteps()[0], trialSteps()[1], unknownKey}, false) }},
+	{"triggers-trial-offer", withWaiting, func(s *screen) {
+		s.trial([]event.Step{trialSteps()[0], trialSteps()[1], unknownKey}, false)
+		s.press("enter")
+	}},
 	{"triggers-none", emptyFake, func(s *screen) { s.press("3") }},
 	{"triggers-add", newFake, func(s *screen) { s.press("3", "a") }},
 	{"triggers-delete", newFake, func(s *screen) {

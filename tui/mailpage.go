@@ -36,7 +36,6 @@ type mailPage struct {
 	conflicts map[string]bool
 	walk      *walk
 	pin       string // of the server's key, as the last diagnosis found it; empty: none
-	runs      int    // diagnoses begun
 	saving    bool
 	sent      map[string]held // what each field held when the save began
 }

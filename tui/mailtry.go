@@ -146,16 +146,16 @@ func (p *mailPage) diagnose(a *app) tea.Cmd {
 	}
 	p.leave(a)
 	p.hide()
-	p.runs++
 	title := "Diagnosis, nothing is sent"
 	if a.draft.Changed("") {
 		title = "Diagnosis of the settings as typed, unsaved; nothing is sent"
 	}
-	ctx, cancel := context.WithCancel(a.ctx)
-	p.walk = &walk{title: title, run: p.runs, cancel: cancel}
-	var start tea.Cmd
-	start, p.walk.next = a.calls.diagnose(ctx, p.runs, a.draft.Changes())
-	return tea.Batch(start, p.walk.next)
+	changes := a.draft.Changes()
+	var cmd tea.Cmd
+	p.walk, cmd = a.begin(title, "The server takes mail for every destination.", func(ctx context.Context, step func(event.Step)) (bool, error) {
+		return a.b.Diagnose(ctx, changes, step)
+	})
+	return cmd
 }
 
 // good asks whether to return to the settings before the last good save.
@@ -187,26 +187,6 @@ func (p *mailPage) done(a *app, msg tea.Msg) tea.Cmd {
 		a.say = "The last good settings are in force again."
 	case testMsg:
 		p.queued(a, m)
-	case stepMsg:
-		if p.walk != nil && p.walk.run == m.run {
-			p.walk.add(m.step)
-			return p.walk.next
-		}
-	case diagnosedMsg:
-		if w := p.walk; w != nil && w.run == m.run && !w.over {
-			w.over, w.ok = true, m.ok && m.err == nil
-			switch {
-			case errors.Is(m.err, context.Canceled):
-				w.end = "cancelled"
-			case m.err != nil:
-				w.end = because(m.err)
-			case m.ok:
-				w.end = "The server takes mail for every destination."
-			default:
-				w.end = ""
-			}
-			w.stop()
-		}
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -26,6 +27,54 @@ type walk struct {
 	over   bool
 	ok     bool
 	end    string // how it ended
+	good   string // of a diagnosis: what it means that all is well
+}
+
+// begin makes a diagnosis that runs, and the command that runs it.
+func (a *app) begin(title, good string, do func(ctx context.Context, step func(event.Step)) (bool, error)) (*walk, tea.Cmd) {
+	a.runs++
+	ctx, cancel := context.WithCancel(a.ctx)
+	k := &walk{title: title, good: good, run: a.runs, cancel: cancel}
+	var start tea.Cmd
+	start, k.next = a.calls.diagnose(ctx, k.run, do)
+	return k, tea.Batch(start, k.next)
+}
+
+// walked takes a message of a diagnosis to the one that it is of, if that is still shown.
+func (a *app) walked(msg tea.Msg) tea.Cmd {
+	for _, k := range []*walk{a.mailPage().walk, a.triggersPage().walk} {
+		if k == nil || k.run == 0 {
+			continue
+		}
+		switch m := msg.(type) {
+		case stepMsg:
+			if m.run == k.run {
+				k.add(m.step)
+				return k.next
+			}
+		case diagnosedMsg:
+			if m.run == k.run && !k.over {
+				k.done(m)
+			}
+		}
+	}
+	return nil
+}
+
+// done notes how a diagnosis ended.
+func (k *walk) done(m diagnosedMsg) {
+	k.over, k.ok = true, m.ok && m.err == nil
+	switch {
+	case errors.Is(m.err, context.Canceled):
+		k.end = "cancelled"
+	case m.err != nil:
+		k.end = because(m.err)
+	case m.ok:
+		k.end = k.good
+	default:
+		k.end = ""
+	}
+	k.stop()
 }
 
 // add takes one more step.
@@ -36,13 +85,23 @@ func (k *walk) add(s event.Step) {
 	}
 }
 
-// anyPin is a key's pin as a step tells it.
-var anyPin = regexp.MustCompile(`\bpin ([A-Za-z0-9+/]{43}=)`)
+// anyPin and anyHostKey are a key's pin and its fingerprint as a step tells them.
+var (
+	anyPin     = regexp.MustCompile(`\bpin ([A-Za-z0-9+/]{43}=)`)
+	anyHostKey = regexp.MustCompile(`\b(SHA256:[A-Za-z0-9+/]{43})`)
+)
 
-// pin is that of the server's key, where a step told it; empty: none did.
-func (k *walk) pin() string {
-	for _, s := range slices.Backward(k.steps) {
-		if m := anyPin.FindStringSubmatch(s.Text); m != nil {
+// pin is that of the server's key, where a step told it; empty: none did. Of a
+// chain the server's own certificate comes first.
+func (k *walk) pin() string { return k.first(anyPin, "tls") }
+
+// hostKey is the SSH host key that the server showed; empty: none.
+func (k *walk) hostKey() string { return k.first(anyHostKey, "hostkey") }
+
+// first is the first match in what steps of a kind told.
+func (k *walk) first(what *regexp.Regexp, step string) string {
+	for _, s := range k.steps {
+		if m := what.FindStringSubmatch(s.Text); m != nil && s.Step == step {
 			return m[1]
 		}
 	}
@@ -254,7 +313,7 @@ func joined(s event.Step) string {
 }
 
 // columns are where the parts of a step's line stand.
-type columns struct{ w, target int }
+type columns struct{ w, step, target int }
 
 // columns makes the targets' column as wide as they need and the screen allows;
 // it begins so wide that it seldom grows while steps come.
@@ -266,10 +325,11 @@ func (k *walk) columns(w int) columns {
 	case w >= 100:
 		most = 36
 	}
+	step := 6
 	for _, s := range k.steps {
-		least = max(least, width(clean(s.Target)))
+		least, step = max(least, width(clean(s.Target))), max(step, min(8, width(clean(s.Step))))
 	}
-	return columns{w, min(least, most)}
+	return columns{w, step, min(least, most)}
 }
 
 // head is a step's line without its words: mark, step, time, target. Where there
@@ -282,7 +342,7 @@ func (c columns) head(s event.Step) string {
 	if s.Verdict+s.Text == "" && !s.OK {
 		mark, ms = "  ", strings.Repeat(" ", len(ms))
 	}
-	h := fmt.Sprintf("  %s %s%s  ", mark, fit(clean(s.Step), 6), ms)
+	h := fmt.Sprintf("  %s %s%s  ", mark, fit(clean(s.Step), c.step), ms)
 	if s.Target != "" {
 		h += fit(clean(s.Target), c.target) + "  "
 	}

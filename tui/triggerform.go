@@ -149,6 +149,9 @@ func newEditing(a *app, list, name string) *editing {
 	e.choices = func(k string) []string { return choicesIn(a, k) }
 	e.empties = func(k string) string { return emptyOf(a, k) }
 	e.says = func(k string) string { return sayOf(a, k) }
+	e.judges = func(a *app, k string) config.Verdict {
+		return a.triggersPage().offered(k, a.draft.Verdict(k), a.draft.Raw(k))
+	}
 	e.refresh(a)
 	return e
 }

@@ -299,9 +299,14 @@ func (p *triggersPage) deleteTransfer(a *app, name string) {
 			more, back = append(more, config.Change{Key: k, Value: "none"}), append(back, config.Change{Key: k, Value: name})
 		}
 	}
-	text := "Delete " + clean(name) + "? No trigger uses it."
+	text := "Delete " + clean(name) + "?"
+	if p := a.placeOf(name); p.Waiting+p.Held > 0 {
+		text += fmt.Sprintf(" %s for it: held, images kept, until a transfer %s is back or page 6 drops them.", waits(p), clean(name))
+	}
 	if len(users) > 0 {
-		text = "Delete " + clean(name) + "? The images of " + strings.Join(users, ", ") + " go nowhere then."
+		text += " New images of " + strings.Join(users, ", ") + " go nowhere."
+	} else {
+		text += " No trigger uses it."
 	}
 	a.qu = yesNo(text, "delete", "no", func() tea.Cmd {
 		i := a.item(transfersKey, name)

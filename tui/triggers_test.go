@@ -351,9 +351,9 @@ func TestTransfers(t *testing.T) {
 	f := withTransfers()
 	s := open(t, f, 80, 24)
 	s.press("3")
-	s.sees("Transfers", "nas sftp nas.example.net of yard", "cloud http https://up.example.net/in no trigger uses it", "mail, nas")
+	s.sees("Transfer", "nas sftp nas.example.net:22 nothing yet", "cloud http up.example.net no trigger uses it", "mail, nas")
 	s.press("down", "down", "x")
-	s.sees("Delete nas? The images of yard go nowhere then.")
+	s.sees("Delete nas? New images of yard go nowhere.")
 	s.run("y")
 	if c := f.settings.Config; len(c.Transfers) != 1 || c.Triggers[0].Transfer != "none" || f.secrets.Transfers["nas"] != "" {
 		t.Errorf("%+v", c)

@@ -17,6 +17,10 @@ type triggersPage struct {
 	rows int
 	edit *editing
 	last *lastList // the last change of a list, to be taken back
+	walk *walk     // the trial of a transfer, over list and form
+	of   string    // that transfer's name
+	// found are keys that trials showed, by the field that they may be put into.
+	found map[string]string
 }
 
 func (a *app) triggersPage() *triggersPage { return a.pages[triggersAt].(*triggersPage) }
@@ -95,6 +99,7 @@ func (p *triggersPage) goTo(a *app, k string) {
 	if a.item(list, itemOf(k)) < 0 {
 		return
 	}
+	p.hide()
 	p.selectItem(a, list, itemOf(k))
 	if p.edit == nil || p.edit.list != list || p.edit.name != itemOf(k) {
 		p.edit = newEditing(a, list, itemOf(k))
@@ -136,6 +141,9 @@ func (p *triggersPage) reload(a *app) {
 }
 
 func (p *triggersPage) key(a *app, k tea.KeyPressMsg) (tea.Cmd, bool) {
+	if p.walk != nil && p.walkKey(a, k) {
+		return nil, true
+	}
 	if p.edit != nil {
 		return nil, p.editKey(a, k)
 	}
@@ -204,12 +212,16 @@ func (p *triggersPage) bindings(a *app) []key.Binding {
 	switch es := p.entries(a); {
 	case p.edit != nil && p.edit.focused():
 		return p.edit.bindings(a)
+	case p.walk != nil:
+		return p.walkBindings()
+	case p.edit != nil && p.edit.list == transfersKey:
+		return []key.Binding{bind("tab", "fields", "tab"), keys.Diagnose, keys.Save, keys.Undo, bind("esc", "close", "esc"), keys.Quit}
 	case p.edit != nil:
 		return []key.Binding{bind("tab", "fields", "tab"), keys.Save, keys.Undo, bind("esc", "close", "esc"), keys.Quit}
 	case len(es) == 0:
 		return []key.Binding{keys.AddTrigger, keys.AddTransfer, keys.Quit}
 	case p.sel < len(es) && es[p.sel].list == transfersKey:
-		return []key.Binding{keys.Edit, keys.AddTrigger, keys.AddTransfer, keys.Copy, keys.Delete, keys.Move}
+		return []key.Binding{keys.Edit, keys.Diagnose, keys.AddTrigger, keys.AddTransfer, keys.Copy, keys.Delete, keys.Move}
 	}
 	return []key.Binding{keys.Edit, keys.AddTrigger, keys.AddTransfer, keys.Copy, keys.Delete, keys.Switch, keys.Move, keys.FireThis}
 }
@@ -217,6 +229,10 @@ func (p *triggersPage) bindings(a *app) []key.Binding {
 func (p *triggersPage) hint(a *app) string {
 	n, names := a.unsavedOn(triggersAt), a.conflictsOn(triggersAt)
 	switch {
+	case p.walk != nil && !p.walk.over:
+		return "Triggers go on meanwhile."
+	case p.walk != nil && len(p.walk.steps) > 0:
+		return "Up and down show all that a step told."
 	case len(names) > 0:
 		return "Changed elsewhere as well: " + strings.Join(names, ", ") + ". Enter the field to see the other value; u takes it."
 	case n > 0:

@@ -12,6 +12,9 @@ import (
 )
 
 func (p *triggersPage) body(a *app, w, h int) ([]string, *tea.Position) {
+	if p.walk != nil {
+		return p.walk.lines(w, h, ""), nil
+	}
 	if e := p.edit; e != nil && a.draft != nil {
 		if lines, cursor := e.over(a, w, h); lines != nil {
 			return lines, cursor
@@ -32,9 +35,12 @@ func (p *triggersPage) body(a *app, w, h int) ([]string, *tea.Position) {
 		triggers = len(es)
 	}
 	var tail []string
-	if p.sel < triggers {
+	switch {
+	case p.sel < triggers:
 		t, _ := a.stateOf(es[p.sel].name)
 		tail = p.detail(a, t, w)
+	case p.sel < len(es):
+		tail = a.transferDetail(es[p.sel].name, w)
 	}
 	lines := []string{p.heading(a, w)}
 	if triggers == 0 {
@@ -49,8 +55,9 @@ func (p *triggersPage) body(a *app, w, h int) ([]string, *tea.Position) {
 			rows[i] = a.transferRow(e.name, w)
 		}
 	}
-	between := []string{"", faint.Render("  Transfers")}
+	between := []string{"", transferHeading(w)}
 	if len(es) == triggers {
+		between[1] = faint.Render("  Transfers")
 		between = append(between, "  None: the images stay in this box. A adds one.")
 	}
 	room := max(1, h-len(lines)-len(between))
@@ -143,43 +150,6 @@ func followsText(t config.Trigger) string {
 		return "images only"
 	}
 	return strings.Join(all, ", ")
-}
-
-func (a *app) transferRow(name string, w int) string {
-	i := a.item(transfersKey, name)
-	if i < 0 {
-		return clean(name)
-	}
-	t := a.settings.Config.Transfers[i]
-	to := t.Server
-	switch t.Kind {
-	case "http":
-		to = t.URL
-	case "email":
-		if to = strings.Join(t.Destinations, ", "); to == "" {
-			to = "those of the Mail page"
-		}
-	}
-	if to == "" {
-		to = "no server yet"
-	}
-	users := ""
-	for _, x := range a.settings.Config.Triggers {
-		if x.Transfer == name {
-			users += ", " + clean(x.Name)
-		}
-	}
-	if users = strings.TrimPrefix(users, ", "); users == "" {
-		users = "no trigger uses it"
-	} else {
-		users = "of " + users
-	}
-	mark := ""
-	if a.unsavedOf(transfersKey, name) > 0 {
-		mark = "*"
-	}
-	n, _, _, _, _ := triggerColumns(w)
-	return fit(mark+clean(name), n) + " " + fit(t.Kind, 8) + " " + fit(clean(to), min(w-n-10-24, 40)) + " " + users
 }
 
 // detail is what there is to tell of the selected trigger: why it is silent, when

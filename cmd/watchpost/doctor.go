@@ -11,11 +11,14 @@ import (
 	"watchpost/engine/config"
 	"watchpost/engine/event"
 	"watchpost/mail"
+	"watchpost/mail/transfer"
 )
 
-// runDoctor is `watchpost doctor`: every step to the mail server up to RCPT.
+// runDoctor is `watchpost doctor`: every step to the mail server up to RCPT, or with
+// --transfer every step of an image to a transfer's place.
 func runDoctor(ctx context.Context, args []string, s streams) int {
 	f := newFlags("doctor", s)
+	name := f.String("transfer", "", "the transfer to try")
 	if _, ok := f.parse(args, -1, 0, 0); !ok {
 		return exitUsage
 	}
@@ -31,13 +34,19 @@ func runDoctor(ctx context.Context, args []string, s streams) int {
 			show(event.Step{Step: "config", Target: x.Key, Text: x.String(), Verdict: "the configuration has an error", Do: "correct it: watchpost check"})
 		}
 	}
-	if ok {
+	good := "Everything is in order: the server would take the mail. watchpost test-mail sends one."
+	switch {
+	case !ok:
+	case *name != "":
+		ok = transfer.Diagnose(ctx, l.Config, l.Secrets, *name, mail.Diagnose, show)
+		good = "Everything is in order: images would arrive there."
+	default:
 		ok = mail.Diagnose(ctx, l.Config, l.Secrets, show)
 	}
 	if f.json {
 		f.printJSON(map[string]bool{"ok": ok})
 	} else if ok {
-		fmt.Fprintln(s.out, "Everything is in order: the server would take the mail. watchpost test-mail sends one.")
+		fmt.Fprintln(s.out, good)
 	}
 	if !ok {
 		return exitFailed
@@ -79,6 +88,9 @@ func printStep(w io.Writer, s event.Step) {
 		below = append(below, verdict)
 	} else {
 		line += "  " + verdict
+	}
+	if !s.OK && strings.Contains(s.Verdict, s.Text) { // it is said already
+		text = ""
 	}
 	if !s.OK || s.Step == "tls" {
 		below = append(below, text, s.Do)

@@ -46,7 +46,7 @@ func commands() []command {
 		{"setup", "setup --plain", "the mail settings as prompts, line by line", runSetup},
 		{"set", "set KEY VALUE", "change one field (VALUE - reads standard input)", runSet},
 		{"check", "check [FILE] | check --field KEY VALUE", "validate a configuration, or one value", runCheck},
-		{"doctor", "doctor", "diagnose the way to the mail server; nothing is sent", runDoctor},
+		{"doctor", "doctor [--transfer NAME]", "diagnose the way to the mail server (nothing is sent) or of images to a transfer", runDoctor},
 		{"test-mail", "test-mail [--timeout 60s]", "queue a test mail and follow it", runTestMail},
 		{"replay", "replay [--fps N] [--zone X,Y,W,H] [--masks DIR] CLIP...", "run the detector on recorded footage",
 			func(ctx context.Context, args []string, s streams) int {

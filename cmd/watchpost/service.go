@@ -111,7 +111,7 @@ func (b begin) open() (s *service, err error) {
 		OpenTransfers: func(images *store.Store, tell engine.OutboxEvents) (engine.Transfers, error) {
 			var err error
 			s.queue, err = transfer.Open(filepath.Join(dir, "transfers"), transfer.Options{Listener: tell, Log: s.log,
-				Images: storedImages{images}, Submit: s.outbox.Submit, Limit: s.outbox.Limit})
+				Images: storedImages{images}, Submit: s.outbox.Submit, Limit: s.outbox.Limit, Diagnose: s.outbox.Diagnose})
 			return s.queue, err
 		},
 		FindCamera: hw.FindCamera, Pictures: hw.Pictures{}, Outbox: s.outbox, Mail: feed,

@@ -52,7 +52,7 @@ func (t *ftpTarget) connect(ctx context.Context) (session, error) {
 	default:
 		options = append(options, ftp.DialWithExplicitTLS(s.conf))
 	}
-	step := "greeting"
+	step := "hello"
 	conn, err := ftp.Dial(t.far().addr, options...)
 	if err == nil {
 		s.conn, step = conn, "login"
@@ -81,7 +81,7 @@ func (t *ftpTarget) connect(ctx context.Context) (session, error) {
 
 // greeted and loggedIn tell a trial what the server takes.
 func (s *ftpSession) greeted(x *trial) {
-	x.passed("greeting", "", s.lastSaid(), "the server answers")
+	x.passed("hello", "", s.lastSaid(), "the server answers")
 }
 
 func (s *ftpSession) loggedIn(x *trial) {
@@ -219,9 +219,9 @@ func (s *ftpSession) understand(step string, err error) *fault {
 			f.kind = network // it went before: the session's ticket ran out, and a new connection has a new one
 		}
 		return f
-	case errors.As(err, &garbage) && step != "greeting":
+	case errors.As(err, &garbage) && step != "hello":
 		return &fault{kind: network, step: step, text: "The server answers what is no FTP: " + serverWords(garbage.Error(), s.t.password), do: againByItself}
-	case errors.As(err, &garbage), step == "greeting" && code == 0 && len(s.words.text) > 0 && !errors.Is(broken, errReplyTooLong):
+	case errors.As(err, &garbage), step == "hello" && code == 0 && len(s.words.text) > 0 && !errors.Is(broken, errReplyTooLong):
 		return &fault{kind: network, step: step, text: fmt.Sprintf("What answers on port %s does not speak FTP: %q", port, serverWords(string(s.words.text), s.t.password)),
 			do: "Check server and port; for port 990 choose security tls, else auto."}
 	case errors.Is(err, errReplyTooLong), errors.Is(broken, errReplyTooLong):

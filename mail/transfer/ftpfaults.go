@@ -25,8 +25,8 @@ const (
 // ftpReplies knows what FTP servers say; the first entry that fits wins.
 var ftpReplies = []ftpReply{
 	{"", 421, "", network, "The server closes the connection", "It is tried again by itself. If it lasts, the server may have too many connections, or not take this box's address."},
-	{"greeting", 4, "", network, "The server takes nobody just now", againByItself},
-	{"greeting", 5, "", account, "The server refuses this box", "Allow this box's address on the server."},
+	{"hello", 4, "", network, "The server takes nobody just now", againByItself},
+	{"hello", 5, "", account, "The server refuses this box", "Allow this box's address on the server."},
 	{"tls", 534, "", account, "The server does not let this connection be encrypted", "Set TLS up on the server; or choose security none, if everybody on the way may read the password and the images."},
 	{"tls", 0, "", account, "The server does not offer TLS", "Set TLS up on the server; or choose security none, if everybody on the way may read the password and the images."},
 	{"", 0, "session reuse|reuse tls session|reuse ssl session|not resumed|session resum", account, "The server wants the control connection's TLS session for the data too, and did not take it", "Have the server use TLS 1.3, or TLS 1.2 with session tickets; or not require session reuse (vsftpd: require_ssl_reuse)."},

@@ -240,13 +240,13 @@ func TestFTPLies(t *testing.T) {
 		step string
 		says string
 	}{
-		"silence":                   {&liar{greeting: "nothing"}, network, "greeting", "timed out"},
-		"half a greeting":           {&liar{greeting: "220-wait"}, network, "greeting", "220-wait"},
-		"garbage":                   {&liar{greeting: "SSH-2.0-OpenSSH_9.2p1"}, network, "greeting", "does not speak FTP"},
-		"greeting never ends":       {&liar{greeting: "220-" + strings.Repeat("x", 70_000)}, network, "greeting", "64 KiB"},
-		"many lines":                {&liar{greeting: "220-a" + strings.Repeat("\r\n x", 40_000)}, network, "greeting", "64 KiB"},
-		"full":                      {&liar{greeting: "421 too many connections"}, network, "greeting", "421 too many"},
-		"not you":                   {&liar{greeting: "530 not you"}, account, "greeting", "530 not you"},
+		"silence":                   {&liar{greeting: "nothing"}, network, "hello", "timed out"},
+		"half a greeting":           {&liar{greeting: "220-wait"}, network, "hello", "220-wait"},
+		"garbage":                   {&liar{greeting: "SSH-2.0-OpenSSH_9.2p1"}, network, "hello", "does not speak FTP"},
+		"greeting never ends":       {&liar{greeting: "220-" + strings.Repeat("x", 70_000)}, network, "hello", "64 KiB"},
+		"many lines":                {&liar{greeting: "220-a" + strings.Repeat("\r\n x", 40_000)}, network, "hello", "64 KiB"},
+		"full":                      {&liar{greeting: "421 too many connections"}, network, "hello", "421 too many"},
+		"not you":                   {&liar{greeting: "530 not you"}, account, "hello", "530 not you"},
 		"user refused":              {&liar{script: map[string]string{"USER": "530 no such user"}}, account, "login", "530 no such user"},
 		"password echoed":           {&liar{script: map[string]string{"PASS": "530 PASSWORD is wrong"}}, account, "login", "530 **** is wrong"},
 		"password hidden in echo":   {&liar{script: map[string]string{"PASS": "530 s3cret-\u200bPa55word \x1b[31m"}}, account, "login", "530 ****"},

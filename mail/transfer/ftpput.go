@@ -59,7 +59,7 @@ func (s *ftpSession) upload(f file, src *source) *fault {
 		return flt
 	}
 	x := trialOf(s.ctx)
-	x.passed("send", src.part, s.lastSaid(), "written under a temporary name")
+	x.passed("send", f.name, s.lastSaid(), "written under a temporary name")
 	if flt := s.compare(part, src.size); flt != nil {
 		return flt
 	}
@@ -189,7 +189,8 @@ func (s *ftpSession) compare(part string, want int64) *fault {
 		got = int64(entry.Size)
 	}
 	if got == want {
-		trialOf(s.ctx).passed("size", path.Base(part), s.lastSaid(), fmt.Sprintf("all %d bytes are there", want))
+		x := trialOf(s.ctx)
+		x.passed("size", x.name(), s.lastSaid(), fmt.Sprintf("all %d bytes are there", want))
 		return nil
 	}
 	if got > want {

@@ -63,7 +63,7 @@ func (u *upload) run() *fault {
 		}
 	}
 	x := trialOf(u.ctx)
-	x.passed("send", u.src.part, fmt.Sprintf("all %d bytes are there", u.src.size), "written under a temporary name")
+	x.passed("send", path.Base(u.final), fmt.Sprintf("all %d bytes are there", u.src.size), "written under a temporary name")
 	if flt := u.rename(); flt != nil {
 		return flt
 	}

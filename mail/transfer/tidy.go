@@ -47,7 +47,7 @@ func (x *trial) takeBack(ctx context.Context, to target, s tidying, failed error
 	}
 	switch {
 	case f == nil && put:
-		x.passed("remove", x.at(), "", "taken away again: nothing is left there")
+		x.passed("remove", x.file.name, "", "taken away again: nothing is left there")
 	case f == nil:
 	case put && f.kind != network: // images go there all the same
 		x.passed("remove", left, f.text, "the test stays there, as the server does not let it be removed; images arrive all the same")

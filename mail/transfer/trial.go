@@ -137,7 +137,7 @@ const trialText = "watchpost test\n"
 // those: so it is seen whether the server lets a folder be made, and nothing of an
 // image is touched.
 func (x *trial) where(c config.Transfer, site string) {
-	random := make([]byte, 4)
+	random := make([]byte, 2)
 	rand.Read(random)
 	name := "watchpost-test-" + hex.EncodeToString(random)
 	now := time.Now()
@@ -162,6 +162,14 @@ func (x *trial) where(c config.Transfer, site string) {
 
 // at is where the file goes, as a step shows it.
 func (x *trial) at() string { return strings.TrimPrefix(path.Join(x.file.dir, x.file.name), "/") }
+
+// name is the file's, of a trial that is not nil.
+func (x *trial) name() string {
+	if x == nil {
+		return ""
+	}
+	return x.file.name
+}
 
 // run tries a place.
 func (x *trial) run(ctx context.Context, to target) bool {
@@ -190,9 +198,9 @@ func (x *trial) run(ctx context.Context, to target) bool {
 	case err == nil && x.kind == "mqtt":
 		x.passed("send", x.at(), said, "the test was published and acknowledged; it is not retained")
 	case err == nil && x.kind == "http" && x.method == "post":
-		x.passed("send", x.at(), said, "the receiver took the test by POST: real data to it, which it keeps or not")
+		x.passed("send", x.file.name, said, "the receiver took the test by POST: real data to it, which it keeps or not")
 	case err == nil && x.kind == "http":
-		x.passed("send", x.at(), said, "the receiver took the test by PUT, as it would an image")
+		x.passed("send", x.file.name, said, "the receiver took the test by PUT, as it would an image")
 	}
 	if x.kind == "http" && x.own != "" && err == nil {
 		x.made = []string{x.own}

@@ -97,10 +97,10 @@ func TestTrialFTP(t *testing.T) {
 	s := transfertest.Vsftpd(t, "") // session reuse required
 	const rest = " login folder data send size rename remove"
 	for _, c := range []struct{ security, path, steps string }{
-		{"auto", "{trigger}/{date}", "tcp greeting tls" + rest},
-		{"starttls", "cam/deep/{trigger}", "tcp greeting tls" + rest},
-		{"none", "cam", "tcp tls greeting" + rest},
-		{"none", ".", strings.Replace("tcp tls greeting"+rest, " folder", "", 1)},
+		{"auto", "{trigger}/{date}", "tcp hello tls" + rest},
+		{"starttls", "cam/deep/{trigger}", "tcp hello tls" + rest},
+		{"none", "cam", "tcp tls hello" + rest},
+		{"none", ".", strings.Replace("tcp tls hello"+rest, " folder", "", 1)},
 	} {
 		place := s.At("ftp")
 		place.Security, place.Path = c.security, c.path
@@ -136,7 +136,7 @@ func TestTrialFTP(t *testing.T) {
 	}
 	implicit := transfertest.Vsftpd(t, "implicit_ssl=YES").At("ftp")
 	implicit.Security, implicit.Path = "tls", "."
-	if r := try(t, implicit, serverPassword); !r.ok || !strings.HasPrefix(r.names(), "tcp tls greeting login") {
+	if r := try(t, implicit, serverPassword); !r.ok || !strings.HasPrefix(r.names(), "tcp tls hello login") {
 		t.Errorf("implicit: %v %s", r.ok, r.names())
 	}
 }
