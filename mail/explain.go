@@ -77,7 +77,7 @@ func explainTLS(f *fault) (verdict, do string) {
 	case errors.As(f.err, &record):
 		return "TLS was expected, but the server speaks plain SMTP first on this port", f.at().NoTLS
 	case errors.Is(f.err, errClientCert):
-		return "The server wants a client certificate", "Such servers cannot be used; ask for another port."
+		return cause.ClientCertificate.Verdict, cause.ClientCertificate.Do
 	}
 	c, _ := cause.OfTLS(f.err, f.at())
 	return c.Verdict, c.Do

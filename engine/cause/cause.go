@@ -40,6 +40,9 @@ type Cause struct {
 	Detail      bool   // the error's own words tell more
 }
 
+// ClientCertificate is the cause where the server wants what this box does not have.
+var ClientCertificate = Cause{Verdict: "The server wants a client certificate", Do: "Such servers cannot be used; ask for another port."}
+
 // Of is the cause of an error of the system or of TLS.
 func Of(err error, at At) Cause {
 	if c, ok := OfTLS(err, at); ok {
@@ -122,6 +125,8 @@ func OfTLS(err error, at At) (c Cause, ok bool) {
 		c = Cause{Verdict: "The server's certificate has expired", Do: "Check this box's clock (" + today + "); if it is right, tell the server's administrator."}
 	case errors.As(err, &verification):
 		c = Cause{Verdict: "The server's certificate cannot be used", Do: "Tell the server's administrator; a private server may be trusted by its pin.", Detail: true}
+	case strings.Contains(err.Error(), "certificate required"): // an alert of TLS 1.3
+		c = ClientCertificate
 	case strings.Contains(err.Error(), "remote error: tls:"), strings.Contains(err.Error(), "protocol version"):
 		c = Cause{Verdict: "The server and this box agree on no TLS: 1.2 is the least", Do: "The server is too old, or another one than is meant; use another port or server.", Detail: true}
 	default:

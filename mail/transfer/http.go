@@ -161,7 +161,7 @@ func (s *httpSession) makeFolders(ctx context.Context, dir string) (made bool, e
 		switch {
 		case err == nil:
 			made = true
-			trialOf(ctx).passed("folder", strings.TrimSuffix(at, "/"), "", "the folder was made")
+			trialOf(ctx).webFolder(strings.TrimSuffix(at, "/"))
 		case ok && f.code == http.StatusMethodNotAllowed: // it is there
 		case ok && (f.code == http.StatusNotImplemented || f.code == http.StatusNotFound || f.code == http.StatusBadRequest):
 			return false, &fault{kind: permanent, step: "folder", code: f.code, err: err,

@@ -50,7 +50,7 @@ func (x *trial) takeBack(ctx context.Context, to target, s tidying, failed error
 		x.passed("remove", x.file.name, "", "taken away again: nothing is left there")
 	case f == nil:
 	case put && f.kind != network: // images go there all the same
-		x.passed("remove", left, f.text, "the test stays there, as the server does not let it be removed; images arrive all the same")
+		x.passed("remove", left, f.text, "this stays there, as the server does not let it be removed; images arrive all the same")
 	default:
 		x.failed(&fault{step: "remove", code: f.code, text: "The test may still be there: " + f.text, do: "Look for " + left + " at the server and remove it."}, left)
 	}
@@ -71,13 +71,21 @@ func (x *trial) remove(ctx context.Context, s tidying, put bool) (left string, f
 	}
 	for _, dir := range slices.Backward(x.made) {
 		if err := s.removeFolder(ctx, dir); err != nil {
-			if f := faultOf(err, "remove"); f.kind == network {
-				return dir, f
-			}
-			break // an event has come in between
+			return dir, faultOf(err, "remove")
 		}
 	}
 	return "", nil
+}
+
+// webFolder tells of a folder made over HTTP, where only the trial's own is removed.
+func (x *trial) webFolder(dir string) {
+	switch {
+	case x == nil:
+	case dir == x.own:
+		x.passed("folder", dir, "", "the folder was made")
+	default:
+		x.passed("folder", dir, "", "the folder was not there and was made; it stays, for the images")
+	}
 }
 
 // makes notes a folder that was not there before.

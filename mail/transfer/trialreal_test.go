@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -204,6 +206,10 @@ func TestTrialFTPRights(t *testing.T) {
 	if !r.ok || last.Step != "remove" || !strings.Contains(last.Verdict, "stays there") || !strings.Contains(last.Target, "watchpost-test-") {
 		t.Errorf("%v %+v", r.ok, last)
 	}
+	place.Path = "{trigger}"
+	if r := try(t, place, serverPassword); !r.ok || !strings.Contains(r.steps[len(r.steps)-1].Verdict, "stays there") {
+		t.Errorf("%v %+v", r.ok, r.steps[len(r.steps)-1])
+	}
 	s = transfertest.Vsftpd(t, "cmds_denied=RNTO")
 	place = s.At("ftp")
 	place.Path = "{trigger}"
@@ -300,7 +306,6 @@ func TestTrialHTTP(t *testing.T) {
 		scheme, place, path string
 		steps               string
 		adjust              func(*config.Transfer)
-		left                bool
 	}{
 		{scheme: "http", place: "/open", path: ".", steps: "tcp tls send remove"},
 		{scheme: "https", place: "/open", path: "{trigger}/{date}", steps: "tcp tls folder send remove"},
@@ -317,6 +322,28 @@ func TestTrialHTTP(t *testing.T) {
 				t.Errorf("%+v: %v %s", c, r.ok, r.names())
 			}
 		})
+	}
+	// A folder that the images are for stays: DELETE would take an image with it.
+	place := n.at("https", "/open")
+	place.Path = "cam/{trigger}"
+	r := try(t, place, "")
+	if left := lies(t, n.Path("www/open")); !r.ok || fmt.Sprint(left) != "[cam]" || !strings.Contains(fmt.Sprint(r.steps), "it stays, for the images") {
+		t.Errorf("%v %q", r.ok, left)
+	}
+	// A form's receiver gets the test as a file; what it does with it is its own.
+	asked := ""
+	web, _ := webServer(t, func(_ http.ResponseWriter, r *http.Request) {
+		from, h, err := r.FormFile("file")
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		text, _ := io.ReadAll(from)
+		asked += r.Method + " " + string(text) + h.Header.Get("Content-Type")
+	})
+	r = try(t, config.Transfer{Name: "form", Kind: "http", Method: "post", Auth: "none", URL: web + "/in?key=hidden"}, "")
+	if !r.ok || r.names() != "tcp tls send" || asked != "POST "+trialText+"text/plain" || strings.Contains(fmt.Sprint(r.steps), "hidden") {
+		t.Errorf("POST: %v %s %q", r.ok, r.names(), asked)
 	}
 	foreign := n.Pin[:10] + strings.ToLower(n.Pin[10:20]) + n.Pin[20:]
 	for name, c := range map[string]struct {
