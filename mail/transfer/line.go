@@ -83,10 +83,10 @@ var noTLS = map[string]string{
 // time. The words are engine/cause's. secrets are kept out.
 func lineFault(step string, to far, err error, secrets ...string) *fault {
 	words := foreign.Harmless(err.Error(), secrets...)
-	if clean := foreign.Scrub(err.Error(), secrets...); clean != err.Error() {
-		err = errors.New(clean)
-	}
 	f := &fault{kind: network, step: step, err: err}
+	if clean := foreign.Scrub(err.Error(), secrets...); clean != err.Error() {
+		f.err = errors.New(clean)
+	}
 	if errors.Is(err, errReplyTooLong) || errors.Is(err, errEndless) {
 		f.text, f.do = "The server says more than any server has to, so the connection was closed: "+words, "Check server and port: something else may answer there."
 		return f
