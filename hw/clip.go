@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"watchpost/engine/frame"
+	"watchpost/hw/mjpeg"
 )
 
 // ErrTruncated is wrapped by the error of a clip that stops in the middle of a
@@ -27,7 +28,7 @@ const (
 	maxRate   = 1000
 	maxJPEG   = 32 << 20 // bytes of one compressed picture
 	maxSide   = 16384    // pixels
-	maxPixels = 7680 * 4320
+	maxPixels = mjpeg.MaxPixels
 )
 
 // reader is one kind of recording. next fills in everything of f but its
@@ -191,6 +192,3 @@ func plainPath(err error) error {
 }
 
 func isY4M(head []byte) bool { return bytes.HasPrefix(head, []byte(y4mMagic)) }
-func isJPEG(head []byte) bool {
-	return len(head) >= 3 && head[0] == 0xFF && head[1] == 0xD8 && head[2] == 0xFF
-}

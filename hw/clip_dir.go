@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"watchpost/engine/frame"
+	"watchpost/hw/mjpeg"
 )
 
 // directory is a recording kept as one JPEG file a picture.
@@ -70,8 +71,8 @@ func (d *directory) next(f *frame.Frame) error {
 // setJPEG makes f the picture data, with its dimensions where they can be read.
 func setJPEG(f *frame.Frame, data []byte) {
 	f.Format, f.FullRange, f.Stride, f.Data = frame.MJPEG, true, 0, data
-	if h := readHeader(data); h.w > 0 && h.h > 0 {
-		f.Width, f.Height = h.w, h.h
+	if h := mjpeg.ReadHeader(data); h.Width > 0 && h.Height > 0 {
+		f.Width, f.Height = h.Width, h.Height
 	}
 }
 

@@ -8,24 +8,25 @@ import (
 	"slices"
 
 	"watchpost/engine/frame"
+	"watchpost/hw/mjpeg"
 )
 
 // maxGap bounds what may stand before the first picture and between two of
 // them: a multipart header, padding.
 const maxGap = 1 << 20
 
-// mjpeg splits a stream of JPEG pictures, one after another, at their markers.
+// mjpegStream splits a stream of JPEG pictures, one after another, at their markers.
 // Segments are skipped by their length, so that a thumbnail inside one does
 // not end the picture that holds it.
-type mjpeg struct {
+type mjpegStream struct {
 	r       *bufio.Reader
 	close   io.Closer
 	buf     []byte
 	started bool // the start marker of the next picture has been read
 }
 
-func newMJPEG(r *bufio.Reader, c io.Closer) (*mjpeg, error) {
-	m := &mjpeg{r: r, close: c}
+func newMJPEG(r *bufio.Reader, c io.Closer) (*mjpegStream, error) {
+	m := &mjpegStream{r: r, close: c}
 	if err := m.start(); err == io.EOF || errors.Is(err, errNoPicture) {
 		return m, errors.New("not an MJPEG stream: no JPEG picture starts in it")
 	} else if err != nil {
@@ -35,21 +36,21 @@ func newMJPEG(r *bufio.Reader, c io.Closer) (*mjpeg, error) {
 	return m, nil
 }
 
-func (m *mjpeg) rate() float64 { return 0 }
+func (m *mjpegStream) rate() float64 { return 0 }
 
-func (m *mjpeg) Close() error { return closeOwned(m.close) }
+func (m *mjpegStream) Close() error { return closeOwned(m.close) }
 
 var errNoPicture = errors.New("no JPEG picture follows; the rest is something else")
 
 // start reads up to the start marker of a picture.
-func (m *mjpeg) start() error {
+func (m *mjpegStream) start() error {
 	last := byte(0)
 	for n := 0; ; n++ {
 		b, err := m.r.ReadByte()
 		if err != nil {
 			return err
 		}
-		if last == 0xFF && b == mSOI {
+		if last == 0xFF && b == mjpeg.SOI {
 			return nil
 		}
 		if n > maxGap {
@@ -59,29 +60,29 @@ func (m *mjpeg) start() error {
 	}
 }
 
-func (m *mjpeg) next(f *frame.Frame) error {
+func (m *mjpegStream) next(f *frame.Frame) error {
 	if !m.started {
 		if err := m.start(); err != nil {
 			return err
 		}
 	}
 	m.started = false
-	m.buf = append(m.buf[:0], 0xFF, mSOI)
+	m.buf = append(m.buf[:0], 0xFF, mjpeg.SOI)
 	for {
 		marker, err := m.marker()
 		if err != nil {
 			return cutShort(err)
 		}
 		switch {
-		case marker == mEOI:
+		case marker == mjpeg.EOI:
 			setJPEG(f, m.buf)
 			return nil
-		case marker == mSOI:
+		case marker == mjpeg.SOI:
 			// The picture before lacks its end. It is given as it is, so that the frame numbers stay right.
 			m.started = true
 			setJPEG(f, m.buf[:len(m.buf)-2])
 			return nil
-		case marker == mTEM:
+		case marker == mjpeg.TEM:
 		default:
 			if err := m.segment(); err != nil {
 				return cutShort(err)
@@ -92,7 +93,7 @@ func (m *mjpeg) next(f *frame.Frame) error {
 
 // marker reads up to and with the next marker that is not a restart: in a
 // healthy picture the next two bytes, or what follows the coded data.
-func (m *mjpeg) marker() (byte, error) {
+func (m *mjpegStream) marker() (byte, error) {
 	for {
 		chunk, err := m.r.ReadSlice(0xFF)
 		m.buf = append(m.buf, chunk...)
@@ -114,7 +115,7 @@ func (m *mjpeg) marker() (byte, error) {
 				return 0, errTooLarge
 			}
 		}
-		if b != 0 && (b < mRST0 || b > mRST7) {
+		if b != 0 && (b < mjpeg.RST0 || b > mjpeg.RST7) {
 			return b, nil
 		}
 	}
@@ -122,7 +123,7 @@ func (m *mjpeg) marker() (byte, error) {
 
 // segment reads a marker's segment, whose length counts its own two bytes. A
 // length below two is damage: the search for the next marker goes on from there.
-func (m *mjpeg) segment() error {
+func (m *mjpegStream) segment() error {
 	at := len(m.buf)
 	if err := m.read(2); err != nil {
 		return err
@@ -131,7 +132,7 @@ func (m *mjpeg) segment() error {
 	return m.read(max(n-2, 0))
 }
 
-func (m *mjpeg) read(n int) error {
+func (m *mjpegStream) read(n int) error {
 	at := len(m.buf)
 	if at+n > maxJPEG {
 		return errTooLarge

@@ -2,7 +2,6 @@ package hw
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"image"
 	"image/jpeg"
@@ -14,27 +13,14 @@ import (
 // is safe for concurrent use.
 type Pictures struct{}
 
-// errDamaged is wrapped where a frame does not hold what it promises.
-var errDamaged = errors.New("the picture is damaged")
-
 // Luma reduces f to the mean of each block of 8x8 pixels, rounded, in f's own
-// range: limited luma stays limited. Nothing is allocated in the steady state
-// but for MJPEG. An error means that nothing of f can be used; dst is then undefined.
+// range: limited luma stays limited. Of MJPEG it reads what there is, the rest
+// is marked as unknown. Nothing is allocated in the steady state, but for JPEG
+// that no camera sends: progressive, RGB, CMYK. An error means that nothing of f
+// can be used; dst is then undefined.
 func (Pictures) Luma(dst *frame.Plane, f *frame.Frame) error {
 	if f.Format == frame.MJPEG {
-		img, err := decode(f.Data)
-		if err != nil {
-			return err
-		}
-		switch img := img.(type) {
-		case *image.YCbCr:
-			planarMeans(dst, img.Y, img.YStride, img.Rect.Dx(), img.Rect.Dy())
-		case *image.Gray:
-			planarMeans(dst, img.Pix, img.Stride, img.Rect.Dx(), img.Rect.Dy())
-		default:
-			return fmt.Errorf("the camera sends JPEG pictures in %T, which no camera should: choose another format", img)
-		}
-		return nil
+		return jpegMeans(dst, f.Data)
 	}
 	l, err := layoutOf(f)
 	if err != nil {
@@ -50,8 +36,8 @@ func (Pictures) Luma(dst *frame.Plane, f *frame.Frame) error {
 
 // JPEG compresses f at a quality of 1–100, chroma 4:2:0, limited range expanded
 // to the full range that JFIF asks for. An MJPEG frame is passed through as
-// a copy: without the padding after its end, with the standard Huffman tables where the
-// camera left them out, whatever the quality.
+// a copy, whatever the quality: without the padding after its end, with the standard
+// Huffman tables where the camera left them out, with an end where it is cut short.
 func (Pictures) JPEG(f *frame.Frame, quality int) ([]byte, error) {
 	if f.Format == frame.MJPEG {
 		return passThrough(f.Data)

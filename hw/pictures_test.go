@@ -8,9 +8,11 @@ import (
 	"image/color"
 	"image/jpeg"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"watchpost/engine/frame"
+	"watchpost/hw/mjpeg"
 )
 
 // stripTables takes the Huffman tables out of a JPEG, as many cameras do.
@@ -19,10 +21,10 @@ func stripTables(t testing.TB, pic []byte) []byte {
 	out := bytes.Clone(pic[:2])
 	for i := 2; i < len(pic); {
 		n := 2 + int(pic[i+2])<<8 + int(pic[i+3])
-		if pic[i+1] == mSOS {
+		if pic[i+1] == mjpeg.SOS {
 			return append(out, pic[i:]...)
 		}
-		if pic[i+1] != mDHT {
+		if pic[i+1] != mjpeg.DHT {
 			out = append(out, pic[i:i+n]...)
 		}
 		i += n
@@ -128,11 +130,11 @@ func TestLumaOfJPEG(t *testing.T) {
 		if p.PicWidth != w || p.PicHeight != h {
 			t.Errorf("%s: %dx%d", name, p.PicWidth, p.PicHeight)
 		}
-		for by := range p.Height {
-			for bx := range p.Width {
+		for by := range h / 8 {
+			for bx := range w / 8 { // at the edges the encoder's padding is in it
 				sum, n := 0, 0
-				for y := by * 8; y < min(by*8+8, h); y++ {
-					for x := bx * 8; x < min(bx*8+8, w); x++ {
+				for y := by * 8; y < by*8+8; y++ {
+					for x := bx * 8; x < bx*8+8; x++ {
 						switch img := img.(type) {
 						case *image.YCbCr:
 							sum += int(img.Y[img.YOffset(x, y)])
@@ -159,8 +161,6 @@ func TestDamagedFrames(t *testing.T) {
 	tests := map[string]*frame.Frame{
 		"empty JPEG":      {Format: frame.MJPEG},
 		"JPEG start lost": {Format: frame.MJPEG, Data: pic[2:]},
-		"JPEG cut":        {Format: frame.MJPEG, Data: pic[:len(pic)/2]},
-		"JPEG cut, zeros": {Format: frame.MJPEG, Data: append(bytes.Clone(pic[:len(pic)/2]), make([]byte, 200)...)},
 		"JPEG no header":  {Format: frame.MJPEG, Data: append(append([]byte{0xFF, 0xD8, 0xFF}, make([]byte, 300)...), 0xFF, 0xD9)},
 		"short YUYV":      cut(random(frame.YUYV, 64, 48, 0), 64*48*2-1),
 		"narrow YUYV":     yuyv,
@@ -180,11 +180,85 @@ func TestDamagedFrames(t *testing.T) {
 			t.Errorf("%s: JPEG took it", name)
 		}
 	}
-	middle := bytes.Clone(pic) // damage that only decoding finds
+}
+
+// TestPartOfAnMJPEGFrame: what can be read of a damaged one is, and it is kept.
+func TestPartOfAnMJPEGFrame(t *testing.T) {
+	pic := testJPEG(t, 64, 48, 1)
+	var whole, p frame.Plane
+	if err := (Pictures{}).Luma(&whole, &frame.Frame{Format: frame.MJPEG, Data: pic}); err != nil {
+		t.Fatal(err)
+	}
+	middle := bytes.Clone(pic)
 	copy(middle[len(middle)/2:], "\xFF\xC0\xFF\xC0\xFF\xC0")
+	for name, data := range map[string][]byte{
+		"cut":            pic[:len(pic)/2],
+		"cut, zeros":     append(bytes.Clone(pic[:len(pic)/2]), make([]byte, 200)...),
+		"in the middle":  middle,
+		"cut, no tables": stripTables(t, pic)[:len(pic)/3],
+	} {
+		f := &frame.Frame{Format: frame.MJPEG, Data: data}
+		if err := (Pictures{}).Luma(&p, f); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if len(p.Unknown) != len(p.Pix) || p.Unknown[0] != 0 || p.Unknown[47] != 1 {
+			t.Fatalf("%s: unknown is %v", name, p.Unknown)
+		}
+		for i, u := range p.Unknown {
+			if u == 0 && p.Pix[i] != whole.Pix[i] {
+				t.Errorf("%s: block %d is %d, was %d", name, i, p.Pix[i], whole.Pix[i])
+			}
+		}
+		out, err := (Pictures{}).JPEG(f, 80)
+		if err != nil || !bytes.HasSuffix(out, []byte{0xFF, mjpeg.EOI}) {
+			t.Errorf("%s: %d bytes, %v", name, len(out), err)
+		}
+	}
+	// Of what stops with its header there is nothing.
+	h := mjpeg.ReadHeader(pic)
+	for _, n := range []int{h.Scan, h.Scan + 14} {
+		if err := (Pictures{}).Luma(&p, &frame.Frame{Format: frame.MJPEG, Data: pic[:n]}); !errors.Is(err, errDamaged) {
+			t.Errorf("%d bytes: %v", n, err)
+		}
+	}
+}
+
+// TestLumaOfOtherJPEG: what image/jpeg alone can read: RGB, and progressive (its
+// DC coefficients only, black above white).
+func TestLumaOfOtherJPEG(t *testing.T) {
+	rgb := testJPEG(t, 64, 48, 1)
+	sof, sos := bytes.Index(rgb, []byte{0xFF, mjpeg.SOF0}), bytes.Index(rgb, []byte{0xFF, mjpeg.SOS})
+	for i, c := range []byte("RGB") {
+		rgb[sof+10+3*i], rgb[sos+5+2*i] = c, c
+	}
+	img, err := jpeg.Decode(bytes.NewReader(rgb))
+	if err != nil {
+		t.Fatal(err)
+	}
 	var p frame.Plane
-	if err := (Pictures{}).Luma(&p, &frame.Frame{Format: frame.MJPEG, Data: middle}); !errors.Is(err, errDamaged) {
-		t.Errorf("damaged data: %v", err)
+	if err := (Pictures{}).Luma(&p, &frame.Frame{Format: frame.MJPEG, Data: rgb}); err != nil {
+		t.Fatal(err)
+	}
+	for i, v := range p.Pix {
+		sum := 0
+		for j := range 64 {
+			sum += int(color.GrayModel.Convert(img.At(i%8*8+j%8, i/8*8+j/8)).(color.Gray).Y)
+		}
+		if d := int(v) - sum/64; d < -1 || d > 1 {
+			t.Errorf("RGB: block %d is off by %d", i, d)
+		}
+	}
+
+	progressive := []byte("\xFF\xD8\xFF\xDB\x00\x43\x00" + strings.Repeat("\x08", 64) +
+		"\xFF\xC2\x00\x0B\x08\x00\x10\x00\x08\x01\x01\x11\x00" +
+		"\xFF\xC4\x00\x15\x00\x00\x02" + strings.Repeat("\x00", 14) + "\x07\x08" + // codes 00: 7 bits, 01: 8 bits
+		"\xFF\xDA\x00\x08\x01\x01\x00\x00\x00\x00" + "\x00\x3F\xDF\xFF\xD9") // 00 0000000: -127, 01 11111110: +254
+	progressive = append(progressive[:2:2], append(append([]byte{0xFF, 0xFE, 0, 100}, make([]byte, 98)...), progressive[2:]...)...)
+	if err := (Pictures{}).Luma(&p, &frame.Frame{Format: frame.MJPEG, Data: progressive}); err != nil {
+		t.Fatal(err)
+	}
+	if len(p.Pix) != 2 || p.Pix[0] != 1 || p.Pix[1] < 250 {
+		t.Errorf("progressive: %v", p.Pix)
 	}
 }
 
@@ -288,8 +362,11 @@ func TestJPEGOddSize(t *testing.T) {
 }
 
 func TestLumaAllocatesNothing(t *testing.T) {
-	for _, form := range []frame.Format{frame.YUYV, frame.NV12, frame.YU12, frame.GREY} {
+	for _, form := range []frame.Format{frame.YUYV, frame.NV12, frame.YU12, frame.GREY, frame.MJPEG} {
 		f := random(form, 640, 480, 0)
+		if form == frame.MJPEG {
+			f = jpegScene(t, 640, 480)
+		}
 		var p frame.Plane
 		if n := testing.AllocsPerRun(10, func() {
 			if err := (Pictures{}).Luma(&p, f); err != nil {
@@ -326,7 +403,7 @@ func FuzzHuffmanTables(f *testing.F) {
 	f.Add(stripTables(f, pic))
 	f.Add(withThumbnail(stripTables(f, pic), pic))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if h := readHeader(data); h.w*h.h > 1<<20 {
+		if h := mjpeg.ReadHeader(data); h.Width*h.Height > 1<<20 {
 			return // as valid, only slower
 		}
 		fr := &frame.Frame{Format: frame.MJPEG, Data: data}
@@ -339,7 +416,7 @@ func FuzzHuffmanTables(f *testing.F) {
 			}
 			return
 		}
-		if h := readHeader(out); !h.tables || h.scan == 0 {
+		if h := mjpeg.ReadHeader(out); !h.Tables || h.Scan == 0 {
 			t.Errorf("no tables before the scan: %+v", h)
 		}
 	})

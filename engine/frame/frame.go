@@ -64,7 +64,8 @@ type Frame struct {
 
 // Plane is a luma plane reduced to block means: one byte for each Scale x Scale
 // block of the picture, row by row, no padding. Blocks at the right and bottom
-// edge are the mean of the pixels that exist.
+// edge are the mean of the pixels that exist, of MJPEG of the whole block as it
+// was coded (encoders repeat the last line and column).
 type Plane struct {
 	Width, Height int // in blocks
 	Scale         int // pixels a block side, 8
@@ -72,7 +73,8 @@ type Plane struct {
 	PicHeight     int
 	Pix           []byte // Width*Height
 	// Unknown marks blocks whose content could not be read (damage): 1 is
-	// unknown. Nil means that all are known. Unknown is not moving.
+	// unknown, and Pix means nothing there. Empty means that all are known.
+	// Unknown is not moving.
 	Unknown []byte
 }
 
