@@ -35,7 +35,7 @@ deps:
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(PACKAGES)
 
 bench:
-	$(GO) test -run '^$$' -bench . -benchmem ./engine/motion ./hw ./engine/journal ./mail
+	$(GO) test -run '^$$' -bench . -benchmem ./engine/motion ./hw ./hw/mjpeg ./engine/journal ./mail
 
 # The sender and the spool beside the disk, a bare dialogue, Postfix, nullmailer,
 # msmtp and swaks: one table, after some minutes.

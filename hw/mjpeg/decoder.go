@@ -32,7 +32,7 @@ type picture struct {
 
 type component struct{ id, h, v, quant byte }
 
-// maxTables bounds the memory of a Decoder: 48 KiB each.
+// maxTables bounds the memory of a Decoder: 26 KiB each.
 const maxTables = 4
 
 // Luma reduces a picture to the mean of each block of 8x8 pixels, 0–255, see the

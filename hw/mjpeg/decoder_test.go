@@ -44,8 +44,9 @@ func luma(t testing.TB, pic []byte) *image.Gray {
 }
 
 // far counts the whole blocks of a plane by how far they are from the means of
-// the samples that image/jpeg decodes.
-func far(t testing.TB, p *frame.Plane, pic []byte) (n [256]int) {
+// the samples that image/jpeg decodes, with or without those where it may have
+// clipped one.
+func far(t testing.TB, p *frame.Plane, pic []byte, clipped bool) (n [256]int) {
 	t.Helper()
 	img := luma(t, pic)
 	if img.Rect.Dx() != p.PicWidth || img.Rect.Dy() != p.PicHeight {
@@ -53,9 +54,14 @@ func far(t testing.TB, p *frame.Plane, pic []byte) (n [256]int) {
 	}
 	for y := range p.PicHeight / 8 {
 		for x := range p.PicWidth / 8 {
-			sum := 0
+			sum, end := 0, false
 			for i := range 64 {
-				sum += int(img.Pix[(y*8+i/8)*img.Stride+x*8+i%8])
+				v := img.Pix[(y*8+i/8)*img.Stride+x*8+i%8]
+				sum += int(v)
+				end = end || v == 0 || v == 255
+			}
+			if end && !clipped {
+				continue
 			}
 			n[abs(int(p.Pix[y*p.Width+x])-(sum+32)/64)]++
 		}
@@ -93,11 +99,11 @@ func TestEverySequentialJPEG(t *testing.T) {
 			t.Fatalf("%+v: the plane is not what was coded", s)
 		}
 		// image/jpeg counts MCUs of scans that are not interleaved wrongly for
-		// restarts; large coefficients are clipped.
-		if s.apart && s.restart > 0 || s.loud*s.busy > 40 {
+		// restarts; large coefficients are too much for its arithmetic.
+		if s.apart && s.restart > 0 || s.loud*s.busy > 400 {
 			return
 		}
-		if n := far(t, &p, pic); farthest(n) > 1 {
+		if n := far(t, &p, pic, false); farthest(n) > 1 {
 			t.Fatalf("%+v: off by %d", s, farthest(n))
 		}
 	}
@@ -153,7 +159,7 @@ func TestClippedBlocks(t *testing.T) {
 		for _, q := range s.body[1:65] {
 			sum += float64(q) * float64(q)
 		}
-		n := far(t, &p, b.Bytes())
+		n := far(t, &p, b.Bytes(), true)
 		if s.marker != DQT || float64(farthest(n)) > math.Sqrt(sum)/16+1 {
 			t.Errorf("quality %d: off by %d, where %.1f are the most", quality, farthest(n), math.Sqrt(sum)/16+1)
 		}
@@ -275,7 +281,7 @@ func TestDecoderAfterImageJPEGsEncoder(t *testing.T) {
 		if err := d.Luma(&p, b.Bytes()); err != nil {
 			t.Fatal(err)
 		}
-		if n := far(t, &p, b.Bytes()); farthest(n) > 1 {
+		if n := far(t, &p, b.Bytes(), true); farthest(n) > 1 {
 			t.Errorf("quality %d: off by %d", quality, farthest(n))
 		}
 	}
