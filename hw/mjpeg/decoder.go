@@ -56,7 +56,9 @@ func (d *Decoder) Luma(dst *frame.Plane, data []byte) error {
 		good := true
 		switch s.marker {
 		case SOF0, SOF1:
-			good = d.frame(s.body)
+			if good = d.frame(s.body); !good && len(s.body) > 0 && s.body[0] != 8 {
+				return fmt.Errorf("the camera sends JPEG pictures of %d bits, which cannot be read: choose another format", s.body[0])
+			}
 		case DHT:
 			good = d.huffman(s.body)
 		case DQT:

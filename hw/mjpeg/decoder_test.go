@@ -9,6 +9,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"watchpost/engine/frame"
@@ -211,23 +212,27 @@ func TestWhatItLeavesToOthers(t *testing.T) {
 		pic   []byte
 		other bool
 		good  bool
+		says  string
 	}{
-		"progressive":     {with(func(s *sample) { s.progressive = true }), true, false},
-		"RGB by names":    {with(func(s *sample) { s.ids = "RGB" }), true, false},
-		"not RGB, JFIF":   {jfif(with(func(s *sample) { s.ids = "RGB" })), false, true},
-		"RGB by Adobe":    {adobe(0), true, false},
-		"YCbCr by Adobe":  {adobe(1), false, true},
-		"CMYK":            {with(func(s *sample) { s.sampling = append(slices.Clone(yuv444), [2]byte{1, 1}) }), true, false},
-		"arithmetic":      {sof(SOF0+9, 8), false, false},
-		"lossless":        {sof(SOF0+3, 8), false, false},
-		"12 bits":         {sof(SOF1, 12), false, false},
-		"chroma at twice": {with(func(s *sample) { s.sampling = [][2]byte{{1, 1}, {2, 1}, {2, 1}} }), false, false},
+		"progressive":     {with(func(s *sample) { s.progressive = true }), true, false, ""},
+		"RGB by names":    {with(func(s *sample) { s.ids = "RGB" }), true, false, ""},
+		"not RGB, JFIF":   {jfif(with(func(s *sample) { s.ids = "RGB" })), false, true, ""},
+		"RGB by Adobe":    {adobe(0), true, false, ""},
+		"YCbCr by Adobe":  {adobe(1), false, true, ""},
+		"CMYK":            {with(func(s *sample) { s.sampling = append(slices.Clone(yuv444), [2]byte{1, 1}) }), true, false, ""},
+		"arithmetic":      {sof(SOF0+9, 8), false, false, "arithmetic coding"},
+		"lossless":        {sof(SOF0+3, 8), false, false, "lossless"},
+		"12 bits":         {sof(SOF1, 12), false, false, "of 12 bits"},
+		"chroma at twice": {with(func(s *sample) { s.sampling = [][2]byte{{1, 1}, {2, 1}, {2, 1}} }), false, false, "damaged"},
 	} {
 		var d Decoder
 		var p frame.Plane
 		err := d.Luma(&p, tt.pic)
 		if (err == nil) != tt.good || errors.Is(err, ErrOther) != tt.other {
 			t.Errorf("%s: %v", name, err)
+		}
+		if err != nil && !tt.other && !strings.Contains(err.Error(), tt.says) {
+			t.Errorf("%s: %q does not say %q", name, err, tt.says)
 		}
 	}
 }
