@@ -212,6 +212,43 @@ func TestThresholdAndSensitivity(t *testing.T) {
 	}
 }
 
+// TestUnknownAtFirst damages the lower half of every plane of the first seconds, and
+// of every second one: what becomes known is no motion, and what moves there later is.
+func TestUnknownAtFirst(t *testing.T) {
+	s := scene{w: 640, h: 480, fps: 10, seconds: 30, noise: 1, objects: []object{{w: 80, h: 160, luma: 30, path: walk(15, 20, 250, 640)}}}
+	for name, damaged := range map[string]func(k int) bool{
+		"first seconds": func(k int) bool { return k < 50 },
+		"every second":  func(k int) bool { return k%2 == 0 && k < 120 },
+	} {
+		d := New([]Params{{Threshold: 5, Sensitivity: 5}})
+		r := newRand()
+		var p frame.Plane
+		var started []int
+		for k := range int(s.seconds * s.fps) {
+			s.draw(&p, float64(k)/s.fps, r)
+			if damaged(k) {
+				p.Unknown = append(p.Unknown[:0], make([]byte, len(p.Pix))...)
+				for i := len(p.Pix) / 2; i < len(p.Pix); i++ {
+					p.Pix[i], p.Unknown[i] = byte(i*k), 1
+				}
+			} else {
+				p.Unknown = p.Unknown[:0]
+			}
+			for _, r := range d.Step(&p, uint64(k), time.Duration(k)*100*time.Millisecond) {
+				if r.Started {
+					started = append(started, k)
+				}
+				if k > 20 && k < 149 && r.Level > 0 {
+					t.Errorf("%s: level %v at plane %d", name, r.Level, k)
+				}
+			}
+		}
+		if len(started) != 1 || started[0] < 150 || started[0] > 160 {
+			t.Errorf("%s: events start at planes %v", name, started)
+		}
+	}
+}
+
 // TestUnknownBlocksDoNotMove damages the lower half of every plane.
 func TestUnknownBlocksDoNotMove(t *testing.T) {
 	d := New([]Params{{Threshold: 1, Sensitivity: 9}})

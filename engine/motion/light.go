@@ -67,6 +67,9 @@ func (l *light) sample(pix, unknown []byte, b *background) {
 		if pix[i] >= 235 || pix[i] <= 4 {
 			continue // at the sensor's end there is no gain to see
 		}
+		if b.mean[i] != b.mean[i] {
+			continue // it was never known
+		}
 		l.ref[l.n], l.luma[l.n] = b.mean[i], float32(pix[i])
 		l.n++
 	}

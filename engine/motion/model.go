@@ -41,7 +41,7 @@ type background struct {
 	scale  int
 	pw, ph int
 
-	mean  []float32 // the scene, reference light
+	mean  []float32 // the scene, reference light; NaN: the block was never known
 	older []float32 // the scene before the last thing that was learned at once; NaN: none
 	noise []float32 // mean absolute deviation
 	bound []float32 // deviation that is motion at sensitivity 5, in the reference's light
@@ -115,6 +115,10 @@ func (b *background) deviations(pix []byte) float64 {
 		m := b.mean[i]
 		x := (float32(c) - o) * inv
 		b.now[i] = x
+		if m != m {
+			b.dev[i], b.active[i] = 0, 0
+			continue
+		}
 		want := g*m + o
 		bound := b.within(i, want)
 		r := float32(c) - want
@@ -164,18 +168,14 @@ func (b *background) part(i int) (want, part float32) {
 
 // edge is the largest difference of the scene between a block and the next two.
 func (b *background) edge(i int) float32 {
-	m, e := b.mean[i], float32(0)
-	if i+1 < len(b.mean) {
-		e = abs(b.mean[i+1] - m)
-	}
-	if i > 0 {
-		e = max(e, abs(b.mean[i-1]-m))
-	}
-	if i+b.w < len(b.mean) {
-		e = max(e, abs(b.mean[i+b.w]-m))
-	}
-	if i >= b.w {
-		e = max(e, abs(b.mean[i-b.w]-m))
+	e := float32(0)
+	for _, j := range [...]int{i + 1, i - 1, i + b.w, i - b.w} {
+		if j < 0 || j >= len(b.mean) {
+			continue
+		}
+		if d := abs(b.mean[j] - b.mean[i]); d > e { // false where one was never known
+			e = d
+		}
 	}
 	return e
 }
@@ -215,6 +215,10 @@ func (b *background) learn(p *frame.Plane, keep []byte, at time.Duration) {
 		if b.unknown != nil && b.unknown[i] != 0 {
 			continue
 		}
+		if b.mean[i] != b.mean[i] {
+			b.meet(i, x, at)
+			continue
+		}
 		b.short[i] += short * (x - b.short[i])
 		if keep[i] != 0 {
 			held = true
@@ -233,6 +237,14 @@ func (b *background) learn(p *frame.Plane, keep []byte, at time.Duration) {
 	if !held {
 		b.rebase(rate(dt, lightTime))
 	}
+}
+
+// meet takes up a block at the first value that is known of it.
+func (b *background) meet(i int, x float32, at time.Duration) {
+	b.mean[i], b.short[i], b.noise[i] = x, x, startNoise
+	b.older[i] = float32(math.NaN())
+	b.moved[i], b.stir[i] = at, at
+	b.dev[i], b.active[i] = 0, 0
 }
 
 // absorb makes what a block shows now the scene.
@@ -265,10 +277,11 @@ func (b *background) look(p *frame.Plane, at, dt time.Duration) {
 		b.light.reset()
 		b.changed = 0
 		for i, c := range p.Pix {
-			b.mean[i], b.short[i], b.noise[i] = float32(c), float32(c), startNoise
-			b.older[i] = float32(math.NaN())
-			b.moved[i], b.stir[i] = at, at
-			b.dev[i], b.active[i] = 0, 0
+			x := float32(c)
+			if b.unknown != nil && b.unknown[i] != 0 {
+				x = float32(math.NaN())
+			}
+			b.meet(i, x, at)
 		}
 		b.planes = 1
 		return
@@ -281,6 +294,10 @@ func (b *background) look(p *frame.Plane, at, dt time.Duration) {
 	r := rate(dt, shortTime)
 	for i, c := range p.Pix {
 		if b.unknown != nil && b.unknown[i] != 0 {
+			continue
+		}
+		if b.mean[i] != b.mean[i] {
+			b.meet(i, float32(c), at)
 			continue
 		}
 		e := float32(c) - b.mean[i]
