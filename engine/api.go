@@ -39,6 +39,9 @@ type API interface {
 	Fire(ctx context.Context, trigger string) (event.Firing, error)
 	// Privacy switches privacy mode on or off.
 	Privacy(ctx context.Context, on bool) error
+	// View gives the next frame as motion detection sees it, with what each trigger
+	// makes of it. It waits for that frame; without a camera it fails.
+	View(ctx context.Context) (event.View, error)
 	// Queue lists the mails of the spool and the transfers, newest first, the newest
 	// delivered ones too.
 	Queue(ctx context.Context) ([]event.Mail, error)

@@ -24,12 +24,13 @@ type detection struct {
 	params   []motion.Params
 	quality  int           // of the JPEG files in the ring
 	interval time.Duration // between images in the ring
+	absorb   time.Duration // after which what stands still in an event is background
 	levels   []atomic.Uint64
 }
 
-func newDetection(triggers []config.Trigger) *detection {
-	d := &detection{interval: time.Second}
-	for _, t := range triggers {
+func newDetection(c config.Config) *detection {
+	d := &detection{interval: time.Second, absorb: c.Camera.Absorb}
+	for _, t := range c.Triggers {
 		if t.Interval > 0 {
 			d.interval = min(d.interval, t.Interval)
 		}
@@ -41,6 +42,9 @@ func newDetection(triggers []config.Trigger) *detection {
 		p := motion.Params{Threshold: t.Threshold, Sensitivity: t.Sensitivity}
 		for _, z := range t.Zones {
 			p.Zones = append(p.Zones, motion.Rect(z))
+		}
+		for _, z := range t.Exclude {
+			p.Exclude = append(p.Exclude, motion.Rect(z))
 		}
 		d.roles = append(d.roles, role{t.Name, second})
 		d.params = append(d.params, p)
@@ -54,12 +58,17 @@ func newDetection(triggers []config.Trigger) *detection {
 
 // same reports whether nothing is another than in old.
 func (d *detection) same(old *detection) bool {
-	return d.detects(old) && d.interval == old.interval && d.quality == old.quality
+	return old != nil && slices.Equal(d.roles, old.roles) && reflect.DeepEqual(d.params, old.params) &&
+		d.interval == old.interval && d.quality == old.quality && d.absorb == old.absorb
 }
 
-// detects reports whether the same motion is looked for as in old.
-func (d *detection) detects(old *detection) bool {
-	return old != nil && slices.Equal(d.roles, old.roles) && reflect.DeepEqual(d.params, old.params)
+// was is the place in old of what looks for the same motion as the i-th; -1: none does.
+func (d *detection) was(old *detection, i int) int {
+	k := slices.Index(old.roles, d.roles[i])
+	if k < 0 || !reflect.DeepEqual(old.params[k], d.params[i]) {
+		return -1
+	}
+	return k
 }
 
 // level returns the motion level of a trigger now, in percent of its zone.
@@ -101,6 +110,7 @@ type detector struct {
 	want     atomic.Bool // an image is wanted of the next frame
 	unread   atomic.Pointer[unread]
 	best     *bestTime
+	shown    chan chan<- event.View // of who wants to see the next frame as the detector does
 }
 
 func (d *detector) run(ctx context.Context) error {
@@ -119,12 +129,19 @@ func (d *detector) run(ctx context.Context) error {
 		if err != nil {
 			return nil
 		}
-		if c := d.now.Load(); f.Stream == stream && c.detects(cfg) {
-			cfg = c // at most the ring's images are others
-		} else {
-			// What was going on ends with the old detector or the old stream.
+		if c := d.now.Load(); c != cfg || f.Stream != stream {
+			// What goes on in another stream, or as no trigger of now, is over.
+			goesOn := make([]bool, len(c.params))
+			kept := make([]bool, len(active))
+			if f.Stream == stream && cfg != nil {
+				for i := range c.params {
+					if k := c.was(cfg, i); k >= 0 {
+						goesOn[i], kept[k] = active[k], true
+					}
+				}
+			}
 			for i, on := range active {
-				if !on {
+				if !on || kept[i] {
 					continue
 				}
 				at, rough := d.best.of(f.At)
@@ -132,9 +149,13 @@ func (d *detector) run(ctx context.Context) error {
 					return nil
 				}
 			}
-			cfg, stream, had = c, f.Stream, false
-			det = motion.New(cfg.params)
-			active = make([]bool, len(cfg.params))
+			if f.Stream != stream || cfg == nil {
+				det, had = motion.New(c.params), false
+			} else {
+				det.Use(c.params, func(i int) int { return c.was(cfg, i) })
+			}
+			det.Absorb = c.absorb
+			cfg, stream, active = c, f.Stream, goesOn
 		}
 		if err := d.pictures.Luma(&plane, f); err != nil {
 			if d.unread.Load() == nil {
@@ -148,6 +169,7 @@ func (d *detector) run(ctx context.Context) error {
 		at, rough := d.best.of(f.At)
 		mono := time.Now()
 		results := det.Step(&plane, f.Seq, f.Mono)
+		d.show(cfg, det, &plane, f, at, results)
 		peak, began := 0.0, false
 		for i, r := range results {
 			cfg.levels[i].Store(math.Float64bits(r.Level))

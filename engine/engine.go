@@ -129,7 +129,8 @@ func New(o Options) (*Engine, error) {
 	e.loop.init()
 	e.uncorrected = true // by an earlier run
 	e.best = newBestTime(o.Clock, e.openConditions())
-	e.detector = &detector{pictures: o.Pictures, box: e.camera.box, ring: e.ring, signals: e.signals, images: e.images, best: e.best}
+	e.detector = &detector{pictures: o.Pictures, box: e.camera.box, ring: e.ring, signals: e.signals, images: e.images, best: e.best,
+		shown: make(chan chan<- event.View, viewersMax)}
 	if e.Uptime == nil {
 		e.Uptime = func() time.Duration { return uptime.Boot()().At }
 	}

@@ -63,7 +63,7 @@ func (e *Engine) adopt(l config.Loaded, findings []config.Finding) {
 	e.watchPrivacy()
 	e.inputs.use(c)
 	e.ring.Limit(int(c.Camera.Buffer))
-	if d := newDetection(c.Triggers); !d.same(e.detector.now.Load()) {
+	if d := newDetection(c); !d.same(e.detector.now.Load()) {
 		e.detector.now.Store(d)
 	}
 	e.store.Limit(c.Storage.MaxBytes, c.Storage.MaxAge)

@@ -12,7 +12,7 @@ const privacyActive = "privacy.active"
 
 // The fields of the Camera and the System page; an empty one is a gap.
 var (
-	cameraFields = []string{"camera.source", "camera.width", "camera.height", "camera.fps", "camera.buffer"}
+	cameraFields = []string{"camera.source", "camera.width", "camera.height", "camera.fps", "camera.buffer", "camera.absorb"}
 	systemFields = []string{
 		"site.name", "site.time_zone", "site.holidays", "",
 		privacyActive, "privacy.line", "",

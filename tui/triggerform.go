@@ -41,7 +41,7 @@ func triggerFields(source, second event.Source) []string {
 		and = append(and, "and.within")
 	}
 	own := map[event.Source][]string{
-		event.Motion:   append([]string{"threshold", "sensitivity", "zones"}, and...),
+		event.Motion:   append([]string{"threshold", "sensitivity", "zones", "exclude"}, and...),
 		event.BuiltIn:  append([]string{"line"}, and...),
 		event.External: append([]string{"line", "edge", "debounce"}, and...),
 		event.Sound:    and,
@@ -215,6 +215,8 @@ func emptyOf(a *app, k string) string {
 		return "those of the Mail page"
 	case "subject":
 		return "that of the Mail page"
+	case "exclude":
+		return "nothing"
 	}
 	return ""
 }

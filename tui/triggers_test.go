@@ -80,7 +80,7 @@ func (s *screen) sees(texts ...string) {
 // The form has the fields that the source uses; a timer has no notification.
 func TestFieldsOfASource(t *testing.T) {
 	for source, want := range map[event.Source]string{
-		event.Motion:   "threshold sensitivity zones and.source notify hold_off destinations subject",
+		event.Motion:   "threshold sensitivity zones exclude and.source notify hold_off destinations subject",
 		event.BuiltIn:  "line and.source notify hold_off destinations subject",
 		event.External: "line edge debounce and.source notify hold_off destinations subject",
 		event.Sound:    "and.source notify hold_off destinations subject",

@@ -26,7 +26,7 @@ func clone(c Config) Config {
 	c.Triggers = slices.Clone(c.Triggers)
 	for i := range c.Triggers {
 		t := &c.Triggers[i]
-		t.Zones = slices.Clone(t.Zones)
+		t.Zones, t.Exclude = slices.Clone(t.Zones), slices.Clone(t.Exclude)
 		t.Active = cloneSpans(t.Active)
 		t.Destinations = slices.Clone(t.Destinations)
 		if t.HoldOff != nil {

@@ -56,7 +56,8 @@ type Camera struct {
 	Width  int    // pixels
 	Height int
 	FPS    int
-	Buffer int64 // bytes of the newest images in memory
+	Buffer int64         // bytes of the newest images in memory
+	Absorb time.Duration // after which what stands still in an event is background
 }
 
 // SMTP is the server that mail is handed to.
@@ -92,6 +93,7 @@ type Trigger struct {
 	Threshold    int  // 1–9
 	Sensitivity  int  // 1–9
 	Zones        []Zone
+	Exclude      []Zone        // parts of Zones in which nothing counts
 	Every        time.Duration // timer: between two firings, counted from local midnight
 	Active       []Span        // empty: always
 	Pre          Extent

@@ -38,11 +38,11 @@ func leaves(v reflect.Value, path string, out map[string]string) {
 // leaf of Config or Secrets changes, each leaf by exactly one field.
 func TestFieldTableIsComplete(t *testing.T) {
 	samples := map[string]string{
-		"site.name": "Gate 3", "site.time_zone": "Europe/Berlin", "camera.source": "scene:", "camera.width": "800", "camera.height": "600", "camera.fps": "5",
+		"site.name": "Gate 3", "site.time_zone": "Europe/Berlin", "camera.source": "scene:", "camera.width": "800", "camera.height": "600", "camera.fps": "5", "camera.absorb": "2m",
 		"smtp.server": "mail.example.net", "smtp.port": "25", "smtp.security": "tls", "smtp.auth": "plain", "smtp.username": "u", "smtp.password": "p", "smtp.ca_file": "/a", "smtp.pin": "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",
 		"mail.reply_address": "a@example.net", "mail.destinations.*": "b@example.net", "mail.subject": "S", "mail.dst_mark": "true", "mail.hold_off": "5s", "mail.picture_wait": "2s",
 		"mail.digest_after": "7", "mail.daily_budget": "500", "mail.state_mails": "false", "mail.heartbeat": "1d",
-		"triggers.*.name": "yard", "triggers.*.source": "manual", "triggers.*.threshold": "1", "triggers.*.sensitivity": "2", "triggers.*.zones": "[[1, 2, 3, 4]]", "triggers.*.active": "{days: [mon]}",
+		"triggers.*.name": "yard", "triggers.*.source": "manual", "triggers.*.threshold": "1", "triggers.*.sensitivity": "2", "triggers.*.zones": "[[1, 2, 3, 4]]", "triggers.*.exclude": "[[1, 2, 3, 4]]", "triggers.*.active": "{days: [mon]}",
 		"triggers.*.pre": "1s", "triggers.*.post": "2 images", "triggers.*.interval": "1s", "triggers.*.transfer": "nas", "triggers.*.notify": "false", "triggers.*.hold_off": "7s", "triggers.*.line": "gpiochip0:4",
 		"triggers.*.edge": "both", "triggers.*.debounce": "1s", "triggers.*.and": "{source: motion, within: 5s}",
 		"triggers.*.enabled": "false", "triggers.*.every": "5m", "triggers.*.quality": "50", "triggers.*.full": "keep", "triggers.*.destinations": "[a@example.net]", "triggers.*.subject": "Yard",
@@ -159,7 +159,7 @@ func TestFieldWords(t *testing.T) {
 
 func TestDefault(t *testing.T) {
 	c := Default()
-	want := Config{Version: 1, Camera: Camera{Width: 640, Height: 480, FPS: 15, Buffer: 8 << 20}, SMTP: SMTP{Port: 587, Security: "auto", Auth: "auto"},
+	want := Config{Version: 1, Camera: Camera{Width: 640, Height: 480, FPS: 15, Buffer: 8 << 20, Absorb: time.Minute}, SMTP: SMTP{Port: 587, Security: "auto", Auth: "auto"},
 		Mail: Mail{Subject: "CameraNotification", HoldOff: time.Minute, PictureWait: time.Second, DigestAfter: 20, StateMails: true}, Storage: Storage{MaxBytes: 2e9, MaxAge: 30 * day}}
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("Default() = %+v", c)

@@ -23,6 +23,7 @@ func triggerRules(c *Config, _ *Secrets, i int, key string, add adder) {
 	}
 	unusedByTrigger(c, i, key, add)
 	extentRules(t, key, add)
+	zoneRules(t, key, add)
 }
 
 // unusedByTrigger tells of what is set and has no use for the trigger's sources.
@@ -42,6 +43,23 @@ func unusedByTrigger(c *Config, i int, key string, add adder) {
 			add(key+"."+leaf, wary("not used", "A trigger with the source "+string(t.Source)+" has no use for this."), key+".source")
 		}
 	}
+}
+
+// zoneRules tell of a zone of which nothing is left.
+func zoneRules(t Trigger, key string, add adder) {
+	if len(t.Exclude) == 0 || len(t.Zones) == 0 {
+		return
+	}
+	const points = 50 // each way in a zone
+	for _, z := range t.Zones {
+		for i := range points * points {
+			x, y := z.X+z.W*(float64(i%points)+0.5)/points, z.Y+z.H*(float64(i/points)+0.5)/points
+			if !slices.ContainsFunc(t.Exclude, func(e Zone) bool { return x >= e.X && x <= e.X+e.W && y >= e.Y && y <= e.Y+e.H }) {
+				return
+			}
+		}
+	}
+	add(key+".exclude", wary("nothing is left", "All of the zones is left out: motion never fires this trigger."), key+".zones")
 }
 
 // extentRules tell of images before and after that do not come, or do not end.

@@ -146,6 +146,10 @@ func TestRulesOfTriggersAndTransfers(t *testing.T) {
 		}, ""},
 		{"each year's", func(c *Config, t *Trigger) { t.Active, c.Site.Holidays = []Span{{Holiday: true}}, []Date{{0, 1, 1}} }, ""},
 		{"holidays and Mondays", func(c *Config, t *Trigger) { t.Active = []Span{{Holiday: true, Days: []time.Weekday{1}}} }, ""},
+		{"a zone without the tree", func(c *Config, t *Trigger) { t.Exclude = []Zone{{0, 0, 100, 90}} }, ""},
+		{"no zone is left", func(c *Config, t *Trigger) {
+			t.Zones, t.Exclude = []Zone{{10, 10, 50, 20}, {80, 80, 20, 20}}, []Zone{{0, 0, 40, 50}, {40, 0, 30, 50}, {80, 80, 20, 20}}
+		}, "triggers.motion.exclude ? nothing is left"},
 		{"privacy for ever", func(c *Config, t *Trigger) { c.Privacy.Active = []Span{{}} }, "privacy.active ? always"},
 		{"privacy by two halves", func(c *Config, t *Trigger) { c.Privacy.Active = []Span{{From: 360, To: 1080}, {From: 1080, To: 360}} }, "privacy.active ? always"},
 		{"privacy with a minute's gap", func(c *Config, t *Trigger) { c.Privacy.Active = []Span{{From: 360, To: 1080}, {From: 1081, To: 360}} }, ""},

@@ -44,6 +44,14 @@ func parseZones(raw string) ([]Zone, Verdict) {
 	return judgeZones(list)
 }
 
+// parseExclude is parseZones where there may be none.
+func parseExclude(raw string) ([]Zone, Verdict) {
+	if strings.TrimSpace(raw) == "[]" {
+		return nil, fine("none")
+	}
+	return parseZones(raw)
+}
+
 // judgeZones judges zones of four numbers each.
 func judgeZones(list [][]string) ([]Zone, Verdict) {
 	if len(list) == 0 || len(list) > 16 {

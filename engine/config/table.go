@@ -40,6 +40,9 @@ var table = slices.Concat([]Field{
 	define(spec{key: "camera.buffer", label: "Image buffer", def: "8MiB", values: "1MB–1GB",
 		help: "Memory for the newest images, those from before a trigger among them."},
 		size(1e6, 1e9), formatSize, func(p place) *int64 { return &p.c.Camera.Buffer }),
+	define(spec{key: "camera.absorb", label: "Absorb after", def: "1m", values: "10s–1h",
+		help: "What stands still in an event for so long becomes background."},
+		duration(10*time.Second, time.Hour), formatDuration, func(p place) *time.Duration { return &p.c.Camera.Absorb }),
 
 	define(spec{key: "smtp.server", label: "SMTP server", form: text, values: "host name, IPv4, or IPv6 in brackets",
 		help: "Outgoing mail server. A web-only mail service without SMTP cannot be used."},

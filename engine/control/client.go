@@ -187,6 +187,12 @@ func (c *Client) Events(ctx context.Context, f event.Filter) (e []event.Stored, 
 	return e, err
 }
 
+// View is engine.API's.
+func (c *Client) View(ctx context.Context) (v event.View, err error) {
+	err = c.call(ctx, "GET", "/view", nil, nil, &v)
+	return v, err
+}
+
 // Kept is engine.API's.
 func (c *Client) Kept(ctx context.Context, f event.Filter) (k event.Kept, err error) {
 	err = c.call(ctx, "POST", "/kept", nil, f, &k)

@@ -58,6 +58,10 @@ func (f *fakeAPI) Events(_ context.Context, x event.Filter) ([]event.Stored, err
 	return make([]event.Stored, x.N), f.err
 }
 func (f *fakeAPI) Privacy(_ context.Context, on bool) error { return f.err }
+func (f *fakeAPI) View(context.Context) (event.View, error) {
+	return event.View{Seq: 7, Width: 2, Height: 1, Luma: []byte{1, 255}, Seen: []event.Seen{{Trigger: "yard", Level: 0.5, Box: [4]int{1, 2, 3, 4}, Moving: []byte{0, 1}}}}, f.err
+}
+
 func (f *fakeAPI) Kept(_ context.Context, x event.Filter) (event.Kept, error) {
 	return event.Kept{Events: len(x.Trigger), Waiting: x.N}, f.err
 }
@@ -129,6 +133,7 @@ func TestSameOverTheSocket(t *testing.T) {
 			"queue":    func(a engine.API) (any, error) { return a.Queue(ctx) },
 			"events":   func(a engine.API) (any, error) { return a.Events(ctx, event.Filter{N: 3}) },
 			"privacy":  func(a engine.API) (any, error) { return nil, a.Privacy(ctx, true) },
+			"view":     func(a engine.API) (any, error) { return a.View(ctx) },
 			"kept":     func(a engine.API) (any, error) { return a.Kept(ctx, event.Filter{Trigger: "yard", N: 2}) },
 			"remove":   func(a engine.API) (any, error) { return a.RemoveEvents(ctx, event.Filter{N: 3}) },
 			"export": func(a engine.API) (any, error) {

@@ -121,6 +121,10 @@ func handler(api engine.API) http.Handler {
 		m, err := api.Queue(r.Context())
 		reply(w, m, err)
 	})
+	mux.HandleFunc("GET /view", func(w http.ResponseWriter, r *http.Request) {
+		v, err := api.View(r.Context())
+		reply(w, v, err)
+	})
 	mux.HandleFunc("POST /events", func(w http.ResponseWriter, r *http.Request) {
 		var f event.Filter
 		if read(w, r, &f) {

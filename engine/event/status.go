@@ -171,6 +171,32 @@ type MailStep struct {
 	Step Step   `json:"step"`
 }
 
+// View is one frame as motion detection sees it: the means of blocks of Scale x Scale
+// pixels, row by row.
+type View struct {
+	Seq           uint64    `json:"seq"`
+	At            time.Time `json:"at"`
+	Width         int       `json:"width"` // blocks
+	Height        int       `json:"height"`
+	Scale         int       `json:"scale"`
+	PictureWidth  int       `json:"picture_width"` // pixels
+	PictureHeight int       `json:"picture_height"`
+	Luma          []byte    `json:"luma"`              // Width*Height, shared by all who look: never changed
+	Unknown       []byte    `json:"unknown,omitempty"` // 1: the block could not be read; empty: all could
+	Seen          []Seen    `json:"seen"`
+}
+
+// Seen is what one trigger sees in a View.
+type Seen struct {
+	Trigger string  `json:"trigger"`
+	Second  bool    `json:"second,omitempty"` // as the other source of its AND
+	Active  bool    `json:"active"`           // an event is going on
+	Level   float64 `json:"level"`            // percent of the zone that moves
+	Fires   float64 `json:"fires"`            // the level at which it fires: its threshold
+	Box     [4]int  `json:"box"`              // x, y, width, height of what moves, pixels of the picture
+	Moving  []byte  `json:"moving,omitempty"` // 1: the block moves; empty: nothing is compared yet
+}
+
 // Stored is an event as the store keeps it (event.json).
 type Stored struct {
 	ID      string        `json:"id"`

@@ -1,6 +1,8 @@
 package motion
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"watchpost/engine/frame"
@@ -14,6 +16,7 @@ type Params struct {
 	Threshold   int    // 1–9; see ThresholdPercent
 	Sensitivity int    // 1–9: how readily change counts as motion; see deviation
 	Zones       []Rect // empty: the whole picture
+	Exclude     []Rect // parts of them that do not count
 }
 
 // thresholdPercent is the documented table. 0.15 % is 461 pixels of 640 x 480.
@@ -41,6 +44,10 @@ type Result struct {
 // Detector is one background model with any number of Params evaluated on it.
 // It is owned by one goroutine.
 type Detector struct {
+	// Absorb is how long something that belongs to an event stands still until it is
+	// background; zero is AbsorbTime.
+	Absorb time.Duration
+
 	bg      background
 	views   []*view // one for each sensitivity asked for
 	gates   []gate  // one for each Params
@@ -50,21 +57,44 @@ type Detector struct {
 
 // New returns a detector. It does not detect before it has seen the scene for a moment.
 func New(p []Params) *Detector {
-	d := &Detector{gates: make([]gate, len(p)), results: make([]Result, len(p))}
-	for i, q := range p {
-		d.gates[i] = gate{params: q, view: d.viewFor(min(max(q.Sensitivity, 1), 9))}
-	}
+	d := &Detector{}
+	d.Use(p, func(int) int { return -1 })
 	return d
 }
 
-func (d *Detector) viewFor(sensitivity int) *view {
-	for _, v := range d.views {
-		if v.sensitivity == sensitivity {
-			return v
+// Use gives a detector other params, and keeps what it knows of the scene. The i-th
+// goes on, with its event, as the from(i)-th of those before, which must be equal; -1
+// begins anew. Events of those that none goes on as are over.
+func (d *Detector) Use(p []Params, from func(i int) int) {
+	gates, views := d.gates, d.views
+	d.gates, d.views, d.results = make([]gate, len(p)), nil, make([]Result, len(p))
+	for i, q := range p {
+		v := d.viewFor(min(max(q.Sensitivity, 1), 9), views)
+		if k := from(i); k >= 0 {
+			d.gates[i] = gates[k]
+			continue
+		}
+		d.gates[i] = gate{params: q, view: v}
+		if d.bg.w > 0 {
+			d.gates[i].fit(d.bg.size())
 		}
 	}
-	d.views = append(d.views, &view{sensitivity: sensitivity})
-	return d.views[len(d.views)-1]
+}
+
+// viewFor returns the view of a sensitivity, one of old where there is one.
+func (d *Detector) viewFor(sensitivity int, old []*view) *view {
+	same := func(v *view) bool { return v.sensitivity == sensitivity }
+	if i := slices.IndexFunc(d.views, same); i >= 0 {
+		return d.views[i]
+	}
+	v := &view{sensitivity: sensitivity}
+	if i := slices.IndexFunc(old, same); i >= 0 {
+		v = old[i]
+	} else if d.bg.w > 0 {
+		v.resize(d.bg.w, d.bg.h)
+	}
+	d.views = append(d.views, v)
+	return v
 }
 
 // Step takes the next plane, its sequence number and its moment on a clock
@@ -82,12 +112,13 @@ func (d *Detector) Step(p *frame.Plane, seq uint64, at time.Duration) []Result {
 		d.resize(p)
 	}
 	seen := d.bg.compare(p, at)
+	absorb := cmp.Or(d.Absorb, AbsorbTime)
 	for _, v := range d.views {
 		if !d.eventIn(v) {
 			v.largest = 0
 		}
 		if seen {
-			v.find(&d.bg, at)
+			v.find(&d.bg, at, absorb)
 		} else {
 			v.clear()
 		}
@@ -101,7 +132,7 @@ func (d *Detector) Step(p *frame.Plane, seq uint64, at time.Duration) []Result {
 			g.fit(p)
 		case seen:
 			d.results[i] = g.step(&d.bg, seq, at)
-			g.protect(d.keep, at)
+			g.protect(d.keep, at, absorb)
 		default:
 			d.results[i] = g.result()
 		}

@@ -14,11 +14,14 @@ const (
 	sharpLine   = 3.0  // least sharp blocks of a blob, times the root of its blocks: a square's outline has 8
 	sharpPart   = 0.5  // or as a part of a small blob
 
-	uncoveredTime = time.Second      // bare ground that was still for so long is background, in an event too
-	displacedTime = 2 * time.Second  // so is a thing that a visitor moved a little
-	displacedPart = 1.0 / 8          // which is so much smaller than the visitor
-	holdTime      = 60 * time.Second // an object of an event that stood still for so long is background
+	uncoveredTime = time.Second     // bare ground that was still for so long is background, in an event too
+	displacedTime = 2 * time.Second // so is a thing that a visitor moved a little
+	displacedPart = 1.0 / 8         // which is so much smaller than the visitor
 )
+
+// AbsorbTime is how long an object of an event stands still until it is background,
+// unless a Detector has a time of its own.
+const AbsorbTime = time.Minute
 
 // deviation is the deviation that is motion at a sensitivity of 1–9, where 1 is
 // the one of sensitivity 5. A step is a factor of 1.25.
@@ -59,7 +62,7 @@ func (v *view) clear() {
 
 // find labels the blobs of the plane that b compared last. Blobs that turn out
 // to be background are given to b to learn.
-func (v *view) find(b *background, at time.Duration) {
+func (v *view) find(b *background, at, absorb time.Duration) {
 	v.clear()
 	full := deviation[v.sensitivity-1]
 	for i, d := range b.dev {
@@ -69,7 +72,7 @@ func (v *view) find(b *background, at time.Duration) {
 		id := uint16(len(v.blobs))
 		bl, fulls := v.flood(b, int32(i), id, full, at)
 		keep := len(v.members) >= leastBlocks && fulls >= leastFull && v.sharp(b)
-		if keep && v.settled(b, id, at-bl.moved) {
+		if keep && v.settled(b, id, at-bl.moved, absorb) {
 			for _, m := range v.members {
 				b.absorb(int(m))
 			}
@@ -158,8 +161,8 @@ func (v *view) sharp(b *background) bool {
 }
 
 // settled reports whether the blob in hand, still for a while, is background from now on.
-func (v *view) settled(b *background, id uint16, still time.Duration) bool {
-	if still >= holdTime {
+func (v *view) settled(b *background, id uint16, still, absorb time.Duration) bool {
+	if still >= absorb {
 		return true
 	}
 	if still < uncoveredTime {

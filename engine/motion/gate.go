@@ -1,6 +1,7 @@
 package motion
 
 import (
+	"slices"
 	"time"
 
 	"watchpost/engine/frame"
@@ -10,7 +11,7 @@ const (
 	leastTime   = 250 * time.Millisecond // motion above the threshold for so long is an event
 	quietTime   = time.Second            // motion below half the threshold for so long ends it
 	activeTime  = 500 * time.Millisecond // a blob that was active so recently moves
-	protectTime = 10 * time.Minute       // an event that lasts longer is learned like everything else
+	protectTime = 10 * time.Minute       // an event that lasts longer, and longer than things are kept from the background, is learned like everything else
 	endPart     = 0.5                    // of the threshold: hysteresis
 	onePart     = 0.5                    // of the threshold must be one blob: rain and noise are scattered
 )
@@ -75,15 +76,10 @@ func (g *gate) fit(p *frame.Plane) {
 // inZone reports whether a block's centre lies in a zone. A zone thinner than a
 // block has the blocks that it touches.
 func (g *gate) inZone(p *frame.Plane, x, y int) bool {
-	if len(g.params.Zones) == 0 {
-		return true
+	in := func(z Rect) bool {
+		return within(x, z.X, z.W, p.PicWidth, p.Scale) && within(y, z.Y, z.H, p.PicHeight, p.Scale)
 	}
-	for _, z := range g.params.Zones {
-		if within(x, z.X, z.W, p.PicWidth, p.Scale) && within(y, z.Y, z.H, p.PicHeight, p.Scale) {
-			return true
-		}
-	}
-	return false
+	return (len(g.params.Zones) == 0 || slices.ContainsFunc(g.params.Zones, in)) && !slices.ContainsFunc(g.params.Exclude, in)
 }
 
 // within reports whether block k of a line of size pixels lies between from and from+length percent.
@@ -220,8 +216,8 @@ func (g *gate) measure(b *background, at time.Duration) levels {
 }
 
 // protect marks the blocks that an event forbids to learn: those that move and their neighbours.
-func (g *gate) protect(keep []byte, at time.Duration) {
-	if g.over && !g.active || g.active && at-g.started <= protectTime {
+func (g *gate) protect(keep []byte, at, absorb time.Duration) {
+	if g.over && !g.active || g.active && at-g.started <= max(protectTime, absorb) {
 		spread(keep, g.mask, g.width)
 	}
 }

@@ -77,6 +77,11 @@ func (b *background) resize(p *frame.Plane) {
 	}
 }
 
+// size is a plane without blocks of the model's size.
+func (b *background) size() *frame.Plane {
+	return &frame.Plane{Width: b.w, Height: b.h, Scale: b.scale, PicWidth: b.pw, PicHeight: b.ph}
+}
+
 // forget begins a new warm-up.
 func (b *background) forget() { b.warm, b.planes = false, 0 }
 
