@@ -325,11 +325,12 @@ func TestImportRules(t *testing.T) {
 		return !strings.Contains(strings.Split(p, "/")[0], ".") && !strings.HasPrefix(p, "watchpost")
 	}
 	allowed := map[string]func(p string) bool{
-		"watchpost/engine/event":   std,
-		"watchpost/engine/frame":   std,
-		"watchpost/engine/durable": std,
-		"watchpost/engine/motion":  func(p string) bool { return std(p) || p == "watchpost/engine/frame" },
-		"watchpost/engine/config":  func(p string) bool { return !strings.HasPrefix(p, "watchpost") || leafOf(p, "event", "durable") },
+		"watchpost/engine/event":         std,
+		"watchpost/engine/frame":         std,
+		"watchpost/engine/durable":       std,
+		"watchpost/engine/motion":        func(p string) bool { return std(p) || p == "watchpost/engine/frame" },
+		"watchpost/engine/motion/scenes": func(p string) bool { return std(p) || p == "watchpost/engine/frame" },
+		"watchpost/engine/config":        func(p string) bool { return !strings.HasPrefix(p, "watchpost") || leafOf(p, "event", "durable") },
 		"watchpost/engine/schedule": func(p string) bool {
 			return !strings.HasPrefix(p, "watchpost") || leafOf(p, "event", "durable", "config")
 		},
