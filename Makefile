@@ -43,9 +43,10 @@ bench-mail:
 	@$(MAKE) --no-print-directory need PACKAGES='$(PACKAGES) msmtp swaks libnet-ssleay-perl'
 	@cd mail/benchmail && $(GO) test -count=1 -timeout 30m -run '^TestTable$$' -args -table
 
-# The detector on the labelled clips; needs them (see README.md).
+# The detector on the labelled clips, which it needs (see README.md), and on generated
+# scenes: the table in docs/detection.md, after some minutes.
 eval: build
-	@.ci/eval bin/watchpost
+	@$(GO) run ./engine/motion/eval -watchpost bin/watchpost -write docs/detection.md
 
 docs:
 	$(GO) test ./cmd/watchpost -run TestReference -update
