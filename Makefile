@@ -5,7 +5,7 @@ PACKAGES = postfix sasl2-bin libsasl2-modules python3 python3-aiosmtpd iproute2 
 	qemu-system-x86 busybox-static cpio kmod xz-utils
 GO ?= go
 
-.PHONY: build run test deps need bench bench-mail eval docs clean
+.PHONY: build run test deps need bench bench-mail bench-motion eval docs clean
 
 build:
 	$(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/watchpost ./cmd/watchpost
@@ -47,6 +47,11 @@ bench-mail:
 # scenes: the table in docs/detection.md, after some minutes.
 eval: build
 	@$(GO) run ./engine/motion/eval -watchpost bin/watchpost -write docs/detection.md
+
+# The program beside Debian's motion on one MJPEG clip, after two minutes.
+bench-motion: build
+	@$(MAKE) --no-print-directory need PACKAGES='$(PACKAGES) motion'
+	@.ci/bench-motion bin/watchpost
 
 docs:
 	$(GO) test ./cmd/watchpost -run TestReference -update
