@@ -89,7 +89,7 @@ type Engine struct {
 	atKeeper    atomic.Int64             // bytes of images that the keeper has yet to write
 	unput       []event.Stored           // ends of events that could not be written; the keeper's
 	unqueued    []event.Job              // transfers that the queue could not take; the keeper's
-	uncorrected bool                     // there may be events to correct once the clock is set; the keeper's
+	correctErr  error                    // why times could not be corrected last; the keeper's
 	stored      atomic.Pointer[[]uint64] // see noteStored
 	used        atomic.Pointer[event.Storage]
 	done        chan struct{}
@@ -127,7 +127,6 @@ func New(o Options) (*Engine, error) {
 	e.used.Store(&u)
 	e.camera = newCameraFeed(o.OpenCamera, o.FindCamera)
 	e.loop.init()
-	e.uncorrected = true // by an earlier run
 	e.best = newBestTime(o.Clock, e.openConditions())
 	e.detector = &detector{pictures: o.Pictures, box: e.camera.box, ring: e.ring, signals: e.signals, images: e.images, best: e.best,
 		shown: make(chan chan<- event.View, viewersMax)}

@@ -24,7 +24,7 @@ func (e *Engine) measureStore(now time.Time) {
 		e.pruneAt = now.Add(pruneEvery)
 	}
 	at, set := e.best.now()
-	up := e.Uptime()
+	up, zone := e.Uptime(), e.zone
 	var begun []event.Firing // and all that the keeper has of them is before what comes now
 	if len(e.unwritten) == 0 {
 		begun = slices.DeleteFunc(e.journal.Begun(), func(f event.Firing) bool {
@@ -35,11 +35,12 @@ func (e *Engine) measureStore(now time.Time) {
 		e.addJobs()
 		e.writeAgain()
 		e.noteStored(begun)
-		if set && e.uncorrected { // clocks are set late, events are stamped at once
-			more, err := e.store.Correct(e.Boot, func(began time.Duration) time.Time { return at.Add(began - up) })
-			if e.uncorrected = more || err != nil; err != nil {
-				e.keepFailed(err)
+		if set { // clocks are set late, events are stamped at once
+			err := e.store.Correct(e.Boot, func(began time.Duration) time.Time { return at.Add(began - up).In(zone) })
+			if err != nil && (e.correctErr == nil || err.Error() != e.correctErr.Error()) {
+				e.Log.Warn("times of events that began while the clock was not set cannot be corrected; it is tried again", "error", err)
 			}
+			e.correctErr = err
 		}
 		u := e.store.Usage()
 		if u.Low || prune {

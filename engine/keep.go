@@ -217,9 +217,6 @@ const diskFailed = "what is not here: the disk could not be written during the e
 func (e *Engine) write(s event.Stored) {
 	defer e.toPlaces.Changed(s.ID)
 	err := e.store.Put(s)
-	if s.Unset != nil && !s.End.IsZero() {
-		e.uncorrected = true
-	}
 	if err == nil {
 		return
 	}

@@ -279,4 +279,6 @@ type StoredImage struct {
 	Bytes int       `json:"bytes"`
 	// Estimate says that the clock was not set when it was taken.
 	Estimate bool `json:"estimate,omitempty"`
+	// Corrected says that At was an estimate, and was moved by the event's Corrected.
+	Corrected bool `json:"clock_corrected,omitempty"`
 }

@@ -27,7 +27,7 @@ func (s *Store) scan() error {
 		order[i] = &slab[i]
 	}
 	sound := s.index.load(order)
-	s.read = 0
+	s.read, s.uncorrected = 0, true
 	s.mu.Lock()
 	open := make(map[string]*entry, len(s.open))
 	for id := range s.open {

@@ -52,6 +52,8 @@ type Store struct {
 	index index
 	plan  plan // what to remove next
 	read  int  // folders that the last scan had to read, for tests
+	// There may be events whose times are to be corrected once the clock is set.
+	uncorrected bool
 
 	mu       sync.Mutex
 	maxBytes int64
@@ -295,6 +297,7 @@ func (s *Store) Put(e event.Stored) error {
 		s.mu.Lock()
 		x.end = max(e.End.UnixMilli(), 1)
 		delete(s.open, e.ID)
+		s.uncorrected = s.uncorrected || x.unset
 		s.version++
 		line := x.line()
 		s.mu.Unlock()
