@@ -232,6 +232,18 @@ func (e Stored) AboutClock() string {
 	return ""
 }
 
+// NamedStart is the moment in names of the event: its start, as it was taken for first.
+func (e Stored) NamedStart() time.Time { return e.Start.Add(-time.Duration(e.Corrected)) }
+
+// NamedAt is the moment in names of an image, here and at other places: a correction
+// does not give it a second name.
+func (e Stored) NamedAt(im StoredImage) time.Time {
+	if im.Corrected {
+		return im.At.Add(-time.Duration(e.Corrected))
+	}
+	return im.At
+}
+
 // Unset is what the true times of an event are found by once the clock is set.
 type Unset struct {
 	Boot string `json:"boot"`          // the start of the box in which it began

@@ -51,14 +51,21 @@ func TestClockWasAhead(t *testing.T) {
 type onDisk struct{ *store.Store }
 
 func (s onDisk) Open(id, name string) (io.ReadSeekCloser, int64, time.Time, error) {
-	if _, err := s.Get(id); err != nil {
+	e, err := s.Get(id)
+	if err != nil {
 		return nil, 0, noon, err
+	}
+	at := noon
+	for _, im := range e.Images {
+		if im.File == name {
+			at = im.At
+		}
 	}
 	f, err := os.Open(filepath.Join(s.Dir(id), name))
 	if err != nil {
 		return nil, 0, noon, err
 	}
-	return f, 5, noon, nil
+	return f, 5, at, nil
 }
 
 func (s onDisk) Event(id string) (event.Stored, error) { return s.Get(id) }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -145,7 +146,7 @@ func (q *Queue) handOver(ctx context.Context, p *place, s session, id string) (f
 		passed = q.sameName(p, r, ev, todo) - 1
 		next = todo[passed]
 	}
-	file, err := q.imageFile(p, r, next)
+	file, err := q.imageFile(p, r, ev, next)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
 		q.outcome(id, func(r *record) bool {
@@ -230,7 +231,7 @@ func (p *place) replaces() bool {
 func (q *Queue) sameName(p *place, r record, ev event.Stored, todo []picture) int {
 	at := make(map[string]time.Time, len(ev.Images))
 	for _, im := range ev.Images {
-		at[im.File] = im.At
+		at[im.File] = ev.NamedAt(im)
 	}
 	name := func(im picture) string { return path.Join(p.where(q.values(r, at[im.name], im.n))) }
 	first := name(todo[0])
@@ -256,8 +257,9 @@ func (q *Queue) values(r record, at time.Time, n int) config.PatternValues {
 	return config.PatternValues{Site: q.setup.site, Trigger: r.Mail.Trigger, Event: r.Mail.Event, At: at.In(q.setup.zone), Mark: q.setup.mark, N: n}
 }
 
-// imageFile is one image as it is handed over.
-func (q *Queue) imageFile(p *place, r record, im picture) (file, error) {
+// imageFile is one image as it is handed over. Its name has its first stamp: what was
+// begun before the clock was set is not begun again under another name.
+func (q *Queue) imageFile(p *place, r record, ev event.Stored, im picture) (file, error) {
 	open := func() (io.ReadSeekCloser, int64, time.Time, error) {
 		return q.options.Images.Open(r.Mail.Event, im.name)
 	}
@@ -266,8 +268,12 @@ func (q *Queue) imageFile(p *place, r record, im picture) (file, error) {
 		return file{}, err
 	}
 	from.Close()
-	v := q.values(r, at, im.n)
-	f := file{kind: "image/jpeg", at: v.At, size: size, trigger: r.Mail.Trigger,
+	named := ev.NamedStart()
+	if i := slices.IndexFunc(ev.Images, func(x event.StoredImage) bool { return x.File == im.name }); i >= 0 {
+		named = ev.NamedAt(ev.Images[i])
+	}
+	v := q.values(r, named, im.n)
+	f := file{kind: "image/jpeg", at: at.In(v.At.Location()), size: size, trigger: r.Mail.Trigger,
 		open: func() (io.ReadSeekCloser, error) { from, _, _, err := open(); return from, err }}
 	f.dir, f.name = p.where(v)
 	return f, nil
@@ -288,8 +294,8 @@ func (p *place) where(v config.PatternValues) (dir, name string) {
 
 // eventFile is what is known of the event, as JSON: the last file of a job.
 func (q *Queue) eventFile(p *place, r record, ev event.Stored) (file, error) {
-	v := q.values(r, ev.Start, 1)
-	f := file{kind: "application/json", at: v.At, trigger: r.Mail.Trigger}
+	v := q.values(r, ev.NamedStart(), 1)
+	f := file{kind: "application/json", at: ev.Start.In(v.At.Location()), trigger: r.Mail.Trigger}
 	f.dir, f.name = p.where(v)
 	f.name = ev.ID + ".json"
 	var data []byte
