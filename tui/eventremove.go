@@ -2,7 +2,6 @@ package tui
 
 import (
 	"fmt"
-	"time"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -11,12 +10,8 @@ import (
 
 // Removing stored events: it asks, with their number, and cannot be taken back.
 
-// only chooses one event: no other of its trigger began in the same millisecond,
-// which is as fine as the store's index knows.
-func only(e event.Stored) event.Filter {
-	at := time.UnixMilli(e.Start.UnixMilli())
-	return event.Filter{Trigger: e.Trigger, From: at, To: at.Add(time.Millisecond), N: 1}
-}
+// only chooses one event, whatever becomes of its times.
+func only(e event.Stored) event.Filter { return event.Filter{ID: e.ID, N: 1} }
 
 // askRemove asks whether to remove an event; whether it waits for a transfer is asked first.
 func (p *eventsPage) askRemove(a *app, e event.Stored) tea.Cmd {

@@ -173,8 +173,8 @@ func TestEventInFull(t *testing.T) {
 	s.sees("> 20:41:07")
 }
 
-// One event is removed by its trigger and the millisecond of its beginning, after
-// its number was said.
+// One event is removed by its id, after its images were said: its times may have been
+// corrected since it was listed, and what is damaged has none of its own.
 func TestEventIsRemoved(t *testing.T) {
 	f := newFake()
 	s := open(t, f, 80, 24)
@@ -193,12 +193,8 @@ func TestEventIsRemoved(t *testing.T) {
 	f.kept.Events = 1
 	s.run("x")
 	s.run("y")
-	if got := f.asked(); !slices.Equal(got, []string{"remove yard"}) || s.say != "1 event removed." {
+	if got := f.asked(); !slices.Equal(got, []string{"remove " + f.stored[1].ID}) || s.say != "1 event removed." {
 		t.Error(got, s.say)
-	}
-	e := f.stored[1]
-	if x := only(e); x.From.After(e.Start) || !x.To.After(e.Start) || x.To.Sub(x.From) != time.Millisecond || x.N != 1 || x.Trigger != "yard" {
-		t.Errorf("%+v", x)
 	}
 }
 

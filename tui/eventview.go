@@ -37,7 +37,7 @@ func (a *app) eventMails(e event.Stored) tea.Cmd {
 		now, _ := a.b.Events(ctx, only(e)) // what cannot be read is as it was
 		all, err := a.b.Queue(ctx)
 		m := eventMailsMsg{event: e, err: err}
-		if len(now) > 0 && now[0].ID == e.ID {
+		if len(now) > 0 {
 			m.event = now[0]
 		}
 		for _, mail := range all {

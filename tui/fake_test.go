@@ -326,7 +326,7 @@ func (f *fake) Events(_ context.Context, x event.Filter) ([]event.Stored, error)
 		switch {
 		case !older:
 			older = e.ID == x.Before
-		case x.Trigger != "" && e.Trigger != x.Trigger, !x.From.IsZero() && e.Start.Before(x.From), !x.To.IsZero() && !e.Start.Before(x.To):
+		case x.ID != "" && e.ID != x.ID, x.Trigger != "" && e.Trigger != x.Trigger, !x.From.IsZero() && e.Start.Before(x.From), !x.To.IsZero() && !e.Start.Before(x.To):
 		case x.N == 0 || len(out) < x.N:
 			out = append(out, e)
 		}
@@ -337,7 +337,7 @@ func (f *fake) Events(_ context.Context, x event.Filter) ([]event.Stored, error)
 func (f *fake) Kept(context.Context, event.Filter) (event.Kept, error) { return f.kept, nil }
 
 func (f *fake) RemoveEvents(_ context.Context, x event.Filter) (int, error) {
-	f.called("remove %s", x.Trigger)
+	f.called("remove %s%s", x.ID, x.Trigger)
 	return f.kept.Events, nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -229,5 +230,16 @@ func TestStrangersFolder(t *testing.T) {
 	}
 	if _, err := Dial(context.Background(), filepath.Join(link, "s")); err == nil || errors.Is(err, ErrNoService) {
 		t.Errorf("a symbolic link: %v", err)
+	}
+}
+
+// A filter that says more than the service knows chooses nothing: an older service would
+// remove what a newer client did not mean.
+func TestUnknownPartOfAFilter(t *testing.T) {
+	c := serve(t, &fakeAPI{})
+	var n any
+	err := c.call(context.Background(), "POST", "/remove-events", nil, map[string]any{"n": 1, "camera": "gate"}, &n)
+	if err == nil || !strings.Contains(err.Error(), "is it of another version?") {
+		t.Errorf("%v, %v", n, err)
 	}
 }

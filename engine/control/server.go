@@ -263,9 +263,11 @@ func watch(api engine.API, w http.ResponseWriter, r *http.Request) {
 }
 
 func read(w http.ResponseWriter, r *http.Request, into any) bool {
-	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, bodyMax)).Decode(into); err != nil {
+	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, bodyMax))
+	d.DisallowUnknownFields() // a filter of which a part is not known would choose more than it says
+	if err := d.Decode(into); err != nil {
 		w.WriteHeader(http.StatusBadRequest)
-		json.NewEncoder(w).Encode(failure{Error: "the request cannot be read"}) // its content may be a secret
+		json.NewEncoder(w).Encode(failure{Error: "the request cannot be read; is it of another version?"}) // its content may be a secret
 		return false
 	}
 	return true

@@ -264,6 +264,7 @@ func (s *Span) UnmarshalText(b []byte) error {
 
 // Filter chooses stored events. What is zero chooses all.
 type Filter struct {
+	ID      string    `json:"id,omitempty"`      // that one, if the rest chooses it
 	Trigger string    `json:"trigger,omitempty"` // of the trigger of that name
 	From    time.Time `json:"from,omitzero"`     // that began then or later
 	To      time.Time `json:"to,omitzero"`       // that began before

@@ -215,11 +215,18 @@ func (s *Store) IDs(f event.Filter) []string {
 func (s *Store) choose(f event.Filter) (ids []string, k event.Kept) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	i := len(s.order)
+	oldest, i := 0, len(s.order)
 	if f.Before != "" {
 		i, _ = s.position(f.Before)
 	}
-	for i--; i >= 0 && (f.N <= 0 || len(ids) < f.N); i-- {
+	if f.ID != "" {
+		at, there := s.position(f.ID)
+		if !there || at >= i {
+			return nil, k
+		}
+		oldest, i = at, at+1
+	}
+	for i--; i >= oldest && (f.N <= 0 || len(ids) < f.N); i-- {
 		if x := s.order[i]; x.chosen(f) {
 			ids = append(ids, x.id)
 			k.Events, k.Images, k.Bytes = k.Events+1, k.Images+x.images, k.Bytes+x.bytes
