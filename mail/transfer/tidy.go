@@ -82,6 +82,7 @@ func (x *trial) webFolder(dir string) {
 	switch {
 	case x == nil:
 	case dir == x.own:
+		x.makes(dir)
 		x.passed("folder", dir, "", "the folder was made")
 	default:
 		x.passed("folder", dir, "", "the folder was not there and was made; it stays, for the images")
