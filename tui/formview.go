@@ -67,32 +67,41 @@ func (f *form) help(a *app) string {
 
 // body draws the fields in h lines of w columns: the part around the focused one
 // where not all fit, without the gaps then.
-func (f *form) body(a *app, w, h int) (lines []string, cursor *tea.Position) {
-	row, gaps := -1, len(f.keys) <= h
-	for i, k := range f.keys {
+func (f *form) body(a *app, w, h int) ([]string, *tea.Position) {
+	lines, cursor, row := f.lines(a, w, 0, len(f.keys), len(f.keys) <= h)
+	return f.scroll(lines, cursor, row, h)
+}
+
+// lines draws the fields from one place in keys up to another. row is the focused
+// one's line, or -1.
+func (f *form) lines(a *app, w, from, to int, gaps bool) (lines []string, cursor *tea.Position, row int) {
+	row = -1
+	for i := from; i < to; i++ {
+		k := f.keys[i]
 		if k == "" {
 			if gaps {
 				lines = append(lines, "")
 			}
 			continue
 		}
-		focus := i == f.at
-		l, x := f.line(a, k, focus, w)
-		if focus {
+		l, x := f.line(a, k, i == f.at, w)
+		if i == f.at {
 			row = len(lines)
 			cursor = &tea.Position{X: valueAt + x, Y: row}
 		}
 		lines = append(lines, l)
 	}
+	return lines, cursor, row
+}
+
+// scroll shows the h lines around the focused row.
+func (f *form) scroll(lines []string, cursor *tea.Position, row, h int) ([]string, *tea.Position) {
 	f.top = max(0, min(f.top, len(lines)-h))
 	if row >= 0 {
 		f.top = max(min(f.top, row), row-h+1)
 	}
 	if cursor != nil {
 		cursor.Y -= f.top
-		if _, fixed := f.shows(f.keys[f.at]); fixed {
-			cursor.X = valueAt
-		}
 	}
 	return lines[f.top:min(len(lines), f.top+h)], cursor
 }
@@ -101,7 +110,7 @@ func (f *form) body(a *app, w, h int) (lines []string, cursor *tea.Position) {
 func (f *form) line(a *app, k string, focus bool, w int) (string, int) {
 	room := min(w-valueAt-verdictW-1, maxValueW)
 	counter := ""
-	if strings.HasSuffix(k, ".subject") && a.draft.Raw(k) != "" {
+	if k == "mail.subject" || strings.HasSuffix(k, ".subject") && a.draft.Raw(k) != "" {
 		counter = fmt.Sprintf(" %d/%d  ", config.SubjectCount(a.draft.Raw(k)), config.SubjectClusters)
 		room -= len(counter)
 	}

@@ -1,7 +1,6 @@
 package tui
 
 import (
-	"fmt"
 	"time"
 
 	"charm.land/bubbles/v2/key"
@@ -70,7 +69,7 @@ func (p *mailPage) body(a *app, w, h int) ([]string, *tea.Position) {
 	if a.draft == nil {
 		return []string{"", "  Waiting for the engine to tell the configuration."}, nil
 	}
-	first, cursor, row := p.fields(a, w, 0, secondPart)
+	first, cursor, row := p.lines(a, w, 0, secondPart, true)
 	first = append(first, p.sentAs(a, w))
 	if p.walk != nil {
 		progressed := ""
@@ -84,7 +83,7 @@ func (p *mailPage) body(a *app, w, h int) ([]string, *tea.Position) {
 		return p.walk.lines(w, h, progressed), nil
 	}
 	form := first
-	second, cursor2, row2 := p.fields(a, w, secondPart, len(mailFields))
+	second, cursor2, row2 := p.lines(a, w, secondPart, len(mailFields), true)
 	heading := faint.Render("  How much is mailed")
 	switch {
 	case h >= len(first)+len(second)+3: // all of it, with air
@@ -118,50 +117,6 @@ func (a *app) demoLine(w int) string {
 		return faint.Render("  Demo: in force until you leave; nothing is kept.")
 	}
 	return faint.Render("  Demo: what is saved here is in force until you leave; nothing is kept.")
-}
-
-// scroll shows the h lines of the form around the focused row.
-func (p *mailPage) scroll(form []string, cursor *tea.Position, row, h int) ([]string, *tea.Position) {
-	p.top = max(0, min(p.top, len(form)-h))
-	if row >= 0 {
-		p.top = max(min(p.top, row), row-h+1)
-	}
-	if cursor != nil {
-		cursor.Y -= p.top
-	}
-	return form[p.top:min(len(form), p.top+h)], cursor
-}
-
-// fields draws the fields from one place in mailFields up to another. row is the
-// focused one's line, or -1.
-func (p *mailPage) fields(a *app, w, from, to int) (lines []string, cursor *tea.Position, row int) {
-	row = -1
-	valueW := min(w-valueAt-verdictW-1, maxValueW)
-	for i := from; i < to; i++ {
-		k := mailFields[i]
-		if k == "" {
-			lines = append(lines, "")
-			continue
-		}
-		focus := i == p.at
-		room := valueW
-		counter := ""
-		if k == "mail.subject" {
-			counter = fmt.Sprintf(" %d/%d  ", config.SubjectCount(a.draft.Raw(k)), config.SubjectClusters)
-			room -= len(counter)
-		}
-		value, x := p.value(a, k, focus, room)
-		if focus {
-			row = len(lines)
-			cursor = &tea.Position{X: valueAt + x, Y: len(lines)}
-		}
-		v := p.verdict(a, k)
-		if p.conflicts[k] && !v.Blocks() {
-			v = config.Verdict{Level: config.Warning, Short: "changed elsewhere"}
-		}
-		lines = append(lines, marks(focus, a.draft.Changed(k), p.conflicts[k])+fit(label(k), valueAt-2)+value+faint.Render(counter)+" "+verdict(v))
-	}
-	return lines, cursor, row
 }
 
 // marks are the first two columns: > the focused field, * a changed one, ! one

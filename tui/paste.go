@@ -2,28 +2,20 @@ package tui
 
 import (
 	"net/mail"
-	"slices"
 	"strings"
 	"unicode"
 
 	tea "charm.land/bubbletea/v2"
-
-	"watchpost/engine/config"
 )
 
 // paste takes pasted text: a list of addresses fills the destinations from the
-// focused one on; of a secret nothing but line ends behind it is left out.
+// focused one on.
 func (p *mailPage) paste(a *app, text string) tea.Cmd {
 	if a.draft == nil || !p.focused() {
 		a.say = "Tab or Enter enters the field to paste into."
 		return nil
 	}
 	k := p.focusedKey()
-	f, _ := config.Lookup(k)
-	if f.Secret {
-		p.pasteText(a, strings.TrimRight(text, "\r\n"))
-		return nil
-	}
 	if destination := strings.HasPrefix(k, "mail.destinations."); destination || k == "mail.reply_address" {
 		list := addresses(text)
 		if len(list) > 1 && destination {
@@ -37,26 +29,7 @@ func (p *mailPage) paste(a *app, text string) tea.Cmd {
 			text = list[0]
 		}
 	}
-	whole, rest := firstLine(text)
-	choices := p.choicesOf(k)
-	if len(choices) > 0 {
-		if !slices.Contains(choices, whole) {
-			a.say = "One of: " + strings.Join(choices, ", ") + "."
-			return nil
-		}
-		p.edit = newLine("", false)
-	}
-	if p.pasteText(a, whole) {
-		switch {
-		case rest > 0:
-			a.say = "Only the first line was pasted: " + plural(rest, "more line") + " left out."
-		case clean(whole) != whole:
-			a.say = "Invisible characters were left out of what was pasted: check it."
-		}
-	}
-	if len(choices) > 0 {
-		p.edit.pos = 0
-	}
+	p.form.paste(a, text)
 	return nil
 }
 
@@ -78,16 +51,6 @@ func firstLine(text string) (line string, more int) {
 // separate addresses.
 func invisible(r rune) bool {
 	return unicode.Is(unicode.Bidi_Control, r) || unicode.IsControl(r) && !unicode.IsSpace(r)
-}
-
-// pasteText puts text at the cursor; false: it is too long.
-func (p *mailPage) pasteText(a *app, text string) bool {
-	if !p.edit.insert(text) {
-		a.say = "Too long for a field: nothing was pasted."
-		return false
-	}
-	p.typed(a)
-	return true
 }
 
 func (p *mailPage) pasteList(a *app, list []string) {
