@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/json"
+	"errors"
 	mathrand "math/rand/v2"
 	"os"
 	"path/filepath"
@@ -146,12 +147,53 @@ func (p *place) check(salt []byte) []byte {
 	return key
 }
 
+// was reads what the last run left of a place, which then was called name; ok is
+// whether it had the same settings.
+func (d folder) was(p *place, name string) (f placeFile, ok bool) {
+	before := *p
+	before.config.Name = name
+	data, err := readBounded(d.place(name))
+	ok = err == nil && json.Unmarshal(data, &f) == nil && len(f.Salt) > 0 && subtle.ConstantTimeCompare(before.check(f.Salt), f.Check) == 1
+	return f, ok
+}
+
+// renamedAway is what has become of the names of places that got another one while
+// the program did not run, or just before its end: the same settings tell, where only
+// one place that is new has them.
+func (q *Queue) renamedAway(places map[string]*place) map[string]string {
+	waiting := map[string]bool{}
+	q.mu.Lock()
+	for _, e := range q.jobs {
+		if name := e.to().Address; places[name] == nil && !e.Mail.Settled() {
+			waiting[name] = true
+		}
+	}
+	q.mu.Unlock()
+	var fresh []*place
+	for name, p := range places {
+		if _, err := os.Stat(q.folder.place(name)); errors.Is(err, os.ErrNotExist) {
+			fresh = append(fresh, p)
+		}
+	}
+	renames := map[string]string{}
+	for name := range waiting {
+		var same []string
+		for _, p := range fresh {
+			if _, ok := q.folder.was(p, name); ok {
+				same = append(same, p.config.Name)
+			}
+		}
+		if len(same) == 1 {
+			renames[name] = same[0]
+		}
+	}
+	return renames
+}
+
 // resume takes up what the last run left of a place: same is whether it had the
 // same settings. Called before the place is at work.
 func (q *Queue) resume(p *place) (same bool) {
-	data, err := readBounded(q.folder.place(p.config.Name))
-	var f placeFile
-	if err == nil && json.Unmarshal(data, &f) == nil && len(f.Salt) > 0 && subtle.ConstantTimeCompare(p.check(f.Salt), f.Check) == 1 {
+	if f, ok := q.folder.was(p, p.config.Name); ok {
 		p.file, same = f, true
 		if left := q.uptime.Left(f.Until); left > 0 && f.Count > 0 {
 			q.mu.Lock()

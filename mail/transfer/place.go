@@ -148,6 +148,9 @@ func (q *Queue) Run(ctx context.Context) error {
 				stop(name)
 			}
 		}
+		if places != nil {
+			maps.Copy(renames, q.renamedAway(places))
+		}
 		q.rename(renames)
 		if places != nil {
 			q.folder.tidyPlaces(places)

@@ -191,3 +191,32 @@ func TestWaitingCountsItsImages(t *testing.T) {
 		t.Errorf("after a start: %s", m.Subject)
 	}
 }
+
+// What waits follows a place that got its other name while the program did not run, or
+// so late that it ended before. Where two may be it, a person decides.
+func TestRenamedWhileAway(t *testing.T) {
+	dir, a, nas := t.TempDir(), newAlbum(), &shelf{}
+	nas.fails(lineDown)
+	shelves := map[string]*shelf{"nas": nas, "attic": nas, "cellar": nas}
+	secrets := config.Secrets{Transfers: map[string]string{"nas": "secret", "attic": "secret", "cellar": "secret"}}
+	b := opened(t, dir, a, shelves).run()
+	b.Configure(places("nas"), secrets, time.UTC)
+	id := b.event(1, "nas", 2)
+	b.untilState(id, "deferred")
+	b.stop()
+
+	b = opened(t, dir, a, shelves).run()
+	b.Configure(places("attic"), secrets, time.UTC)
+	b.until(id, "at attic", func(m event.Mail) bool { return m.Recipients[0].Address == "attic" && m.QueueState() == "deferred" })
+	b.stop()
+
+	b = opened(t, dir, a, shelves).run()
+	b.Configure(places("nas", "cellar"), secrets, time.UTC)
+	b.untilState(id, "held")
+	b.stop()
+
+	nas.fails(nil)
+	b = opened(t, dir, a, shelves).run()
+	b.Configure(places("attic"), secrets, time.UTC)
+	b.untilState(id, "delivered")
+}
