@@ -60,6 +60,9 @@ func TestStampsAreCorrected(t *testing.T) {
 		b.clock.set(now)
 		truth := func(mono time.Time) time.Time { return now.Add(mono.Sub(setAt)) }
 		time.Sleep(4 * time.Second)
+		if going, _ := b.Events(context.Background(), event.Filter{N: 1}); !going[0].End.IsZero() || going[0].Unset == nil || going[0].Unset.End {
+			t.Errorf("after the clock was set during it: %+v", going[0])
+		}
 		b.cam.show(false)
 		restAt := time.Now()
 		time.Sleep(30 * time.Second)

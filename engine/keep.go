@@ -51,7 +51,7 @@ func (e *Engine) beginEvent(t *trigger, f event.Firing, mono, now time.Time) {
 	r.stored = event.Stored{ID: f.EventID, Trigger: f.Trigger, Source: f.Source, Start: f.At, Firings: 1, Peak: f.Level,
 		Keep: t.cfg.Full == "keep"}
 	if f.Estimate {
-		r.stored.Unset = &event.Unset{Boot: e.Boot, Up: event.Span(e.Uptime() - time.Since(mono))}
+		r.stored.Unset = &event.Unset{Boot: e.Boot, Up: event.Span(e.Uptime() - time.Since(mono)), End: true}
 	}
 	r.stored.Transfer = transferOf(t.cfg)
 	t.running = r
@@ -128,8 +128,12 @@ func (e *Engine) offer(r *running, im ring.Image) {
 }
 
 func (e *Engine) keep(r *running, im ring.Image) {
-	if now, set := e.best.now(); set && im.Estimate { // the clock was set since
+	now, set := e.best.now()
+	if set && im.Estimate { // the clock was set since
 		im.At, im.Estimate = now.Add(-time.Since(im.Taken)), false
+	}
+	if u := r.stored.Unset; set && u != nil && u.End && r.stored.End.IsZero() { // known where the program dies
+		r.stored.Unset, r.dirty = &event.Unset{Boot: u.Boot, Up: u.Up}, true
 	}
 	im.At = im.At.In(e.zone)
 	if r.kept >= eventImagesMax {

@@ -248,7 +248,7 @@ func (e Stored) NamedAt(im StoredImage) time.Time {
 type Unset struct {
 	Boot string `json:"boot"`          // the start of the box in which it began
 	Up   Span   `json:"up"`            // when it began, since that start
-	End  bool   `json:"end,omitempty"` // its end is an estimate too
+	End  bool   `json:"end,omitempty"` // its end is an estimate too, and while it goes on what comes
 }
 
 // Span is a duration that reads as 1h2m3.5s in a file.

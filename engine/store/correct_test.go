@@ -182,3 +182,41 @@ func TestCorrectedIntoItsZone(t *testing.T) {
 		t.Errorf("%s, %v", text, err)
 	}
 }
+
+// The clock was set during an event, and the program died in it: what came after that
+// has its true times already.
+func TestCorrectionOfOneThatWasCutShort(t *testing.T) {
+	for _, set := range []bool{false, true} {
+		dir := t.TempDir()
+		s := open(t, dir)
+		at := time.Date(1970, 1, 1, 0, 1, 0, 0, time.UTC)
+		e := event.Stored{ID: ID(1, at), Trigger: "yard", Start: at, Firings: 1, Unset: &event.Unset{Boot: thisBoot, Up: event.Span(time.Minute), End: true}}
+		err := s.Put(e)
+		if err == nil {
+			err = s.AddImage(e.ID, event.Image{At: at, JPEG: []byte("x"), Estimate: true})
+		}
+		if set {
+			e.Unset = &event.Unset{Boot: thisBoot, Up: event.Span(time.Minute)}
+			at = t0.Add(time.Minute)
+		}
+		if err == nil {
+			err = s.Put(e)
+		}
+		at = at.Add(5 * time.Second)
+		if err == nil {
+			err = s.AddImage(e.ID, event.Image{At: at, JPEG: []byte("y"), Estimate: !set})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		s = open(t, dir)
+		if err := correct(s); err != nil {
+			t.Error(err)
+		}
+		got, err := s.Get(e.ID)
+		begins := t0.Add(time.Minute)
+		if err != nil || !got.Start.Equal(begins) || !got.Images[0].At.Equal(begins) || !got.Images[1].At.Equal(begins.Add(5*time.Second)) || !got.End.Equal(got.Images[1].At) {
+			t.Errorf("set meanwhile %v: %+v, %v", set, got, err)
+		}
+	}
+}

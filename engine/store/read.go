@@ -116,13 +116,14 @@ func ended(dir string, e event.Stored) event.Stored {
 	found, err := images(dir, e.ID, e.Start.Location())
 	for _, im := range found {
 		if !slices.ContainsFunc(e.Images, func(i event.StoredImage) bool { return i.File == im.File }) {
-			im.Estimate = e.Unset != nil
+			im.Estimate = e.Unset != nil && e.Unset.End
 			e.Images = append(e.Images, im)
 		}
 	}
 	e.End = lastOf(e)
 	if u := e.Unset; u != nil {
-		e.Unset = &event.Unset{Boot: u.Boot, Up: u.Up, End: true}
+		n := len(e.Images)
+		e.Unset = &event.Unset{Boot: u.Boot, Up: u.Up, End: n == 0 || e.Images[n-1].Estimate || !e.End.Equal(e.Images[n-1].At)}
 	}
 	e.Missing = append(e.Missing, cutShort)
 	if err != nil {
