@@ -30,7 +30,7 @@ const tidyTime = 15 * time.Second
 // of the trial is of no more use.
 func (x *trial) takeBack(ctx context.Context, to target, s tidying, failed error) {
 	put := failed == nil
-	if f, ok := failed.(*fault); ok && x.kind == "http" && (f.kind != network || f.step != "send") { // refused whole, or never sent
+	if f, ok := failed.(*fault); ok && x.kind == "http" && (f.kind != network || f.step != "send" || !x.hasWritten()) { // refused whole, or never sent
 		x.sent = false
 	}
 	if !x.sent && len(x.made) == 0 {

@@ -63,6 +63,7 @@ func Diagnose(ctx context.Context, c config.Config, s config.Secrets, name strin
 	}
 	x.clear = config.EncryptionOf(t) == "none"
 	x.where(t, c.Site.Name)
+	defer x.end()
 	return x.run(ctx, to)
 }
 
@@ -91,6 +92,7 @@ type trial struct {
 	missed    []event.Step // addresses that did not connect, to be told where another does
 	connected bool
 	shaken    bool // a TLS handshake was told
+	wrote     bool // over HTTP a request went out
 }
 
 type trialKey struct{}
@@ -221,9 +223,28 @@ func (x *trial) hooks() *httptrace.ClientTrace {
 				x.passed("lookup", host, fmt.Sprint(i.Addrs), plural(len(i.Addrs), "1 address", fmt.Sprintf("%d addresses", len(i.Addrs))))
 			}
 		},
-		ConnectDone:      func(_, address string, err error) { x.dialled(address, err) },
+		ConnectDone: func(_, address string, err error) { x.dialled(address, err) },
+		WroteHeaders: func() {
+			x.mu.Lock()
+			defer x.mu.Unlock()
+			x.wrote = true
+		},
 		TLSHandshakeDone: func(s tls.ConnectionState, err error) { x.secured("", s, err, "encrypted from the first byte") },
 	}
+}
+
+// end is that of the trial: a connection that is still being made tells nothing more.
+func (x *trial) end() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.tell = func(event.Step) {}
+}
+
+// hasWritten reports whether a request went out over HTTP.
+func (x *trial) hasWritten() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.wrote
 }
 
 func (x *trial) isConnected() bool {

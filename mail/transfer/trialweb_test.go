@@ -1,11 +1,14 @@
 package transfer
 
 import (
+	"context"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"watchpost/engine/config"
 	"watchpost/engine/event"
@@ -45,5 +48,35 @@ func TestTrialRefusedInItsFolder(t *testing.T) {
 			t.Errorf("%d: left at the server: %v", code, there)
 		}
 		mu.Unlock()
+	}
+}
+
+// A trial that was broken off before it asked for anything has nothing to take back,
+// and ends at once.
+func TestTrialBrokenOffBeforeItsRequest(t *testing.T) {
+	l, port := listening(t) // it accepts, and never speaks
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	cfg := config.Config{Transfers: []config.Transfer{{Name: "web", Kind: "http", Method: "put", Auth: "none", Path: ".", URL: fmt.Sprintf("https://%s/", l.Addr())}}}
+	began := time.Now()
+	ok := Diagnose(ctx, cfg, config.Secrets{}, "web", nil, func(s event.Step) {
+		if s.Step == "tcp" {
+			cancel()
+		}
+	})
+	if took := time.Since(began); ok || took > tidyTime/2 {
+		t.Errorf("port %d: %v after %v", port, ok, took)
+	}
+}
+
+// What a connection that was being made comes to is told no more after the trial's end.
+func TestTrialIsSilentAfterItsEnd(t *testing.T) {
+	told := 0
+	x := &trial{tell: func(event.Step) { told++ }, mark: time.Now()}
+	h := x.hooks()
+	x.end()
+	h.ConnectDone("tcp", "192.0.2.1:443", nil)
+	if told > 0 {
+		t.Errorf("%d steps", told)
 	}
 }
