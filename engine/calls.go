@@ -160,6 +160,7 @@ func (e *Engine) removeSome(ids []string) (n int, err error, goOn bool) {
 	work := func() {
 		defer close(done)
 		n, err = e.store.Remove(ids)
+		e.noteRemoved(ids)
 		for _, id := range ids { // what waits to be transferred of them is told so
 			e.toPlaces.Changed(id)
 		}

@@ -69,6 +69,23 @@ func (e *Engine) noteStored(begun []event.Firing) {
 	e.stored.Store(&seqs)
 }
 
+// noteRemoved journals that events which were removed need no care, before that is
+// told: what follows must not bring them back. It is the keeper's.
+func (e *Engine) noteRemoved(ids []string) {
+	var seqs []uint64
+	for _, f := range e.journal.Begun() {
+		if !slices.Contains(ids, f.EventID) {
+			continue
+		}
+		if _, err := e.store.Get(f.EventID); errors.Is(err, event.ErrNotFound) {
+			seqs = append(seqs, f.Seq)
+		}
+	}
+	if err := e.journal.Stored(seqs...); err != nil {
+		e.Log.Warn("which events were removed could not be recorded; it is tried again", "error", err)
+	}
+}
+
 // journalStored journals what noteStored noted. What cannot be written is noted again.
 func (e *Engine) journalStored() {
 	if seqs := e.stored.Swap(nil); seqs != nil {
@@ -94,6 +111,9 @@ func (e *Engine) lookAfter(f event.Firing) {
 	}
 	at := f.At.In(e.zone)
 	s = event.Stored{ID: f.EventID, Trigger: f.Trigger, Source: f.Source, Start: at, End: at, Firings: 1, Peak: f.Level, Missing: []string{neverWritten}}
+	if f.Estimate { // in which start of the box is not known any more
+		s.Unset = &event.Unset{End: true}
+	}
 	if t := e.trigger(f.Trigger); t != nil {
 		s.Keep, s.Transfer = t.cfg.Full == "keep", transferOf(t.cfg)
 	}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -216,5 +217,46 @@ func TestRemovedEventStaysRemoved(t *testing.T) {
 			t.Errorf("%+v", list)
 		}
 		b.stop()
+	})
+}
+
+// Nor does a crash right after it, of an event that has just ended. One of which
+// nothing was written says that its time is an estimate, where it is.
+func TestRemovedJustBeforeACrash(t *testing.T) {
+	inBoxes(t, func(t *testing.T, b *box) {
+		b.clock.set(time.Date(1970, 1, 1, 0, 0, 0, 0, time.UTC))
+		b.start(conf(quick()))
+		time.Sleep(2*time.Second + 50*time.Millisecond)
+		path := filepath.Join(b.dir, "journal", "journal.jsonl")
+		f := b.fire("yard")
+		fired, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for e, err := b.store.Get(f.EventID); e.End.IsZero(); e, err = b.store.Get(f.EventID) {
+			if time.Sleep(10 * time.Millisecond); err != nil && !errors.Is(err, event.ErrNotFound) {
+				t.Fatal(err)
+			}
+		}
+		if n, err := b.RemoveEvents(context.Background(), event.Filter{}); n != 1 || err != nil {
+			t.Fatal(n, err)
+		}
+		removed, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.stop()
+		for want, journal := range [][]byte{removed, fired} {
+			if err := os.WriteFile(path, journal, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			b.start(conf(quick()))
+			time.Sleep(10 * time.Second)
+			list, _ := b.Events(context.Background(), event.Filter{})
+			if len(list) != want || want == 1 && (list[0].Unset == nil || list[0].AboutClock() == "") {
+				t.Errorf("%d: %+v", want, list)
+			}
+			b.stop()
+		}
 	})
 }
