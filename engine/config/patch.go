@@ -55,7 +55,7 @@ func edits(before Loaded, want Config, s Secrets, changes []Change) (plain, hidd
 		switch {
 		case unchanged(before.Config, want, ch.Key, sp): // its text stays as it is laid out
 		case sp.whole():
-			plain = append(plain, edit{path: []string{sp.in.key}, value: sp.f.node(sp.f.get(place{c: &w})), kept: sp.in.kept(before.Config, want)})
+			plain = append(plain, edit{path: []string{sp.in.key}, value: inLines(sp.f.node(sp.f.get(place{c: &w}))), kept: sp.in.kept(before.Config, want)})
 		case ch.Key == destinationsKey || sp.item > 0:
 			if !destinations {
 				destinations = true

@@ -78,6 +78,14 @@ func block(n *yaml.Node, indent string) string {
 	return strings.ReplaceAll(strings.TrimSuffix(b.String(), "\n"), "\n", "\n"+indent) + "\n"
 }
 
+// inLines lays a list of maps out as an item a line, as a person can read and edit it.
+func inLines(n *yaml.Node) *yaml.Node {
+	if n.Kind == yaml.SequenceNode && len(n.Content) > 0 && n.Content[0].Kind == yaml.MappingNode {
+		n.Style &^= yaml.FlowStyle
+	}
+	return n
+}
+
 // inline writes a value in one line, so that it may stand in a flow list or map too.
 func inline(n *yaml.Node) string {
 	s := flowText(&yaml.Node{Kind: yaml.SequenceNode, Content: []*yaml.Node{n}})
@@ -171,6 +179,9 @@ func (s *source) whole(m, k, v, value *yaml.Node) ([]byte, error) {
 	}
 	from, to, ok := s.extent(v)
 	inLine := v.Kind == yaml.ScalarNode || v.Style&yaml.FlowStyle != 0
+	if m.Style&yaml.FlowStyle == 0 && v.Kind == yaml.SequenceNode && len(v.Content) == 0 && value.Kind == yaml.SequenceNode && value.Style&yaml.FlowStyle == 0 {
+		inLine = false // an empty list has no layout of its own yet
+	}
 	if ok && inLine {
 		return s.splice(from, to, inline(value)), nil
 	}
@@ -186,10 +197,10 @@ func (s *source) whole(m, k, v, value *yaml.Node) ([]byte, error) {
 		return nil, errLayout
 	}
 	k, v = bare(k), bare(v)
-	v.Kind, v.Tag, v.Value, v.Content = value.Kind, value.Tag, value.Value, value.Content
-	if value.Kind == yaml.ScalarNode || len(value.Content) == 0 {
+	if len(v.Content) == 0 || value.Kind == yaml.ScalarNode || len(value.Content) == 0 {
 		v.Style = value.Style
 	}
+	v.Kind, v.Tag, v.Value, v.Content = value.Kind, value.Tag, value.Value, value.Content
 	indent := strings.Repeat(" ", k.Column-1)
 	anew := block(&yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{k, v}}, indent)
 	return s.splice(from, s.lineEnd(to), anew), nil
