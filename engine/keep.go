@@ -201,7 +201,7 @@ func (e *Engine) keepFailed(err error) {
 func (r *running) state() event.Stored {
 	s := r.stored
 	for _, m := range r.missing {
-		s.Missing = append(s.Missing, fmt.Sprintf("%d images: %s", m.n, m.reason))
+		s.Missing = append(s.Missing, plural(m.n, "image")+": "+m.reason)
 	}
 	return s
 }

@@ -25,8 +25,9 @@ func (e *Engine) noteOutcome(m event.Mail) {
 }
 
 // placeStatus is how each place does: those that are configured, in their order, and
-// those that are not any more and are waited for.
-func (e *Engine) placeStatus() []event.Place {
+// those that are not any more and are waited for. What a job was told of its next try
+// may be past: the place's own pause, which the others wait for too, has grown since.
+func (e *Engine) placeStatus(now time.Time) []event.Place {
 	all := map[string]*event.Place{}
 	out := []event.Place{}
 	for _, t := range e.current().Config.Transfers {
@@ -51,7 +52,7 @@ func (e *Engine) placeStatus() []event.Place {
 		if p.Since.IsZero() || m.Queued.Before(p.Since) {
 			p.Since = m.Queued
 		}
-		if !m.NextTry.IsZero() && (p.NextTry.IsZero() || m.NextTry.Before(p.NextTry)) {
+		if m.NextTry.After(now) && (p.NextTry.IsZero() || m.NextTry.Before(p.NextTry)) {
 			p.NextTry = m.NextTry
 		}
 		if m.Problem != "" {

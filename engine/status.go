@@ -92,7 +92,7 @@ func (e *Engine) status() event.Status {
 		}
 	}
 	s.Queue = e.queueStatus()
-	s.Transfers, s.Places = e.transferStatus(), e.placeStatus()
+	s.Transfers, s.Places = e.transferStatus(), e.placeStatus(clock)
 	s.Problems = e.problems(s)
 	return s
 }
