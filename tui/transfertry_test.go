@@ -19,7 +19,7 @@ const shownKey = "SHA256:fcpWxhka4soCcJMA1Hp5bagkqi4xJB87KxDMN3nHYK4"
 // unknownKey is how a trial ends whose host key is not set.
 var unknownKey = event.Step{Step: "hostkey", Target: "nas.example.net:22", MS: 21, Text: "ssh-ed25519 " + shownKey,
 	Verdict: "The server's host key is not known yet. The server shows: ssh-ed25519 " + shownKey,
-	Do:      "Compare it on the server itself (ssh-keygen -lf on its /etc/ssh/ssh_host_*_key.pub); if one is the same, enter it as host_key."}
+	Do:      "Compare it on the server itself (ssh-keygen -lf on its /etc/ssh/ssh_host_*_key.pub); if one is the same, enter it as the host key."}
 
 // trialSteps are what the trial of a real SFTP server told, under other names.
 func trialSteps() []event.Step {
@@ -186,7 +186,7 @@ func TestTransferHealth(t *testing.T) {
 		{event.Place{Last: noon}, "failed 20:51"},
 		{event.Place{Last: noon, OK: true, Waiting: 2, Since: noon}, "ok 20:51, 2 wait"},
 		{event.Place{Last: noon, Waiting: 10_000, Since: noon.AddDate(0, 0, -9)}, "10000 wait since 14 Nov 20:51"},
-		{event.Place{Waiting: 1, Since: noon.Add(-time.Hour)}, "1 wait since 19:51"},
+		{event.Place{Waiting: 1, Since: noon.Add(-time.Hour)}, "1 waits since 19:51"},
 	} {
 		if got := placeText(c.p, noon); got != c.want || width(got) > 30 {
 			t.Errorf("%+v: %q, want %q", c.p, got, c.want)

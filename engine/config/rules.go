@@ -222,7 +222,7 @@ var today = time.Now
 
 // crossTimes judges active times by the calendar.
 func crossTimes(c Config, add adder) {
-	never := wary("never comes", "This is for holidays only, and site.holidays has none that is still to come.")
+	never := wary("never comes", "Holidays only, and none is to come: enter them on the System page.")
 	for i, t := range c.Triggers {
 		if neverComes(t.Active, c.Site.Holidays, today()) {
 			add(triggers.keyOf(&c, i)+".active", never, "site.holidays")

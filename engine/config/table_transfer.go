@@ -18,7 +18,7 @@ var transferFields = []Field{
 		help: "What the transfer is called in triggers and in the queue."},
 		nameFor("transfer"), same, func(p place) *string { return &p.c.Transfers[p.item].Name }),
 	define(spec{key: "transfers.*.kind", label: "Kind", must: true, choices: kinds, values: "ftp, sftp, http, mqtt, email",
-		help: "How images are handed over: ftp, sftp, http, mqtt or email."},
+		help: "How images are handed over. email: to mailboxes."},
 		parseKind, same, func(p place) *string { return &p.c.Transfers[p.item].Kind }),
 	define(spec{key: "transfers.*.server", label: "Server", form: text, kinds: "ftp sftp mqtt", values: "host name, IPv4, or IPv6 in brackets",
 		help: "The server that takes the images: a name or an address."},

@@ -236,7 +236,7 @@ func (s *httpSession) judge(reply *http.Response, text []byte) (string, error) {
 		f.kind, f.do = account, "Enter the address that it names as the transfer's url; nothing was sent there"
 		f.text = "The server sends the request elsewhere: " + said + s.elsewhere(reply)
 	case c == 401, c == 403, c == 407:
-		f.kind, f.step, f.do = account, "login", "Check the user name, the password or token and the kind of auth, and what that account may do"
+		f.kind, f.step, f.do = account, "login", "Check the user name, the password or token and the login method, and what that account may do"
 		f.text = "The server does not let this account in: " + said
 		if how := reply.Header.Get("WWW-Authenticate"); c == 401 && how != "" {
 			scheme, _, _ := strings.Cut(how, " ")

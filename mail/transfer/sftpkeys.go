@@ -43,10 +43,10 @@ func (k *shownKey) verify(_ string, _ net.Addr, key ssh.PublicKey) error {
 func unknownHostKey(want string, found []string) *fault {
 	f := &fault{kind: account, step: "hostkey", err: errHostKey,
 		text: fmt.Sprintf("The server's host key is not known yet. The server shows: %s", serverWords(strings.Join(found, ", "), "")),
-		do:   "Compare it on the server itself (ssh-keygen -lf on its /etc/ssh/ssh_host_*_key.pub); if one is the same, enter it as host_key."}
+		do:   "Compare it on the server itself (ssh-keygen -lf on its /etc/ssh/ssh_host_*_key.pub); if one is the same, enter it as the host key."}
 	if want != "" {
 		f.text = fmt.Sprintf("The server's host key is not the configured one. The server shows: %s", serverWords(strings.Join(found, ", "), ""))
-		f.do = "If the server was set up anew, compare it on the server itself (ssh-keygen -lf on its /etc/ssh/ssh_host_*_key.pub) and enter it as host_key; else somebody is in between."
+		f.do = "If the server was set up anew, compare it on the server itself (ssh-keygen -lf on its /etc/ssh/ssh_host_*_key.pub) and enter it as the host key; else somebody is in between."
 	}
 	return f
 }

@@ -38,7 +38,7 @@ func (s *sftpSession) put(ctx context.Context, f file) (said string, err error) 
 		}
 		return "", flt
 	}
-	return fmt.Sprintf("%d bytes are there", f.size), nil
+	return fmt.Sprintf("the last file is there, %d bytes", f.size), nil
 }
 
 // upload is one file on its way.
