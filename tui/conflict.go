@@ -2,6 +2,7 @@ package tui
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -41,6 +42,9 @@ func (a *app) rebase(s config.Settings) {
 	}
 	others, gone := a.rebaseOthers(before, now, was)
 	names = append(names, others...)
+	if reflect.DeepEqual(was, s.Config) && len(names)+len(gone) == 0 && a.fileIsWrong() {
+		news = "The file was changed elsewhere and has errors: what was in force before stays."
+	}
 	changed := p.changed
 	p.reload(a)
 	a.reloadOthers()
@@ -49,15 +53,20 @@ func (a *app) rebase(s config.Settings) {
 	}
 	switch {
 	case len(names) > 0:
-		a.say = "Changed elsewhere as well: " + strings.Join(names, ", ") + ". Yours stand here, unsaved; ^u in a field takes the other value, w saves yours."
+		a.say = "Changed elsewhere as well: " + strings.Join(names, ", ") + ". Yours stand here, unsaved; ^u in a field takes the other value, ^w saves yours."
 	case p.saving: // it is what is being saved
 	case len(gone) > 0:
 		a.say = strings.Join(gone, ", ") + " is gone: it was deleted or renamed elsewhere, and your unsaved changes to it with it."
 	case a.unsaved() > 0:
-		a.say = news + " Your changes are kept; w saves them."
+		a.say = news + " Your changes are kept; ^w saves them."
 	default:
 		a.say = news
 	}
+}
+
+// fileIsWrong reports whether the configuration's file has errors, so that a copy is in force.
+func (a *app) fileIsWrong() bool {
+	return slices.ContainsFunc(a.status.Findings, func(f string) bool { return !strings.Contains(f, ": warning: ") })
 }
 
 // inConflict lists the fields in conflict, in the order of the page.
@@ -113,7 +122,7 @@ func changedElsewhere(from, to config.Settings) string {
 	case len(keys) == 0 && itemsChanged(from, to, before, now) != "":
 		return itemsChanged(from, to, before, now)
 	case len(keys) == 0:
-		return "The configuration was changed elsewhere, in fields that no page has."
+		return "The file was changed elsewhere; no field of these pages is another one."
 	case len(keys) > 3:
 		return fmt.Sprintf("%s and %d more fields were changed elsewhere.", strings.Join(names[:2], ", "), len(names)-2)
 	case len(keys) > 1:

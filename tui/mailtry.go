@@ -227,9 +227,8 @@ func (p *mailPage) applied(a *app, m appliedMsg) tea.Cmd {
 		a.say = "In force until you leave: the demo keeps nothing."
 	}
 	for _, f := range m.findings {
-		old := before.Verdict(f.Key)
-		same := f.Level == old.Level && f.Text == old.Text && before.Raw(f.Key) == a.draft.Raw(f.Key)
-		if f.Level == config.Warning && !same { // it stood there before
+		old := before.Tells(f) && before.Raw(f.Key) == a.draft.Raw(f.Key) // it stood there before
+		if f.Level == config.Warning && !old {
 			a.say += " Note: "
 			if item := itemOf(f.Key); strings.HasPrefix(f.Key, triggersKey+".") || strings.HasPrefix(f.Key, transfersKey+".") {
 				a.say += clean(item) + ": "

@@ -118,6 +118,14 @@ func (d *Draft) whole() *judged {
 	return d.judged
 }
 
+// Tells reports whether the draft tells a finding too, at the same field.
+func (d *Draft) Tells(f Finding) bool {
+	v := d.Verdict(f.Key)
+	return v.Level == f.Level && v.Text == f.Text || slices.ContainsFunc(d.whole().cross, func(x crossFinding) bool {
+		return x.Key == f.Key && x.Level == f.Level && x.Text == f.Text
+	})
+}
+
 // marks stand for the secrets that are set; their values are not known here.
 func (d *Draft) marks() Secrets {
 	var s Secrets
