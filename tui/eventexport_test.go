@@ -197,7 +197,7 @@ func TestShownEventIsFollowed(t *testing.T) {
 	s.now = func() time.Time { return now }
 	s.run("5")
 	s.run("enter")
-	s.sees("it is going on", "12 images", "12 of 12 images")
+	s.sees("still going on", "12 images", "12 of 12 images")
 	s.eventsPage().events = nil
 	f.stored[0].Images = images(noon.Add(-time.Minute), 20)
 	job.Subject = "15 of 20 images"

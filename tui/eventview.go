@@ -135,9 +135,9 @@ func (v *eventView) body(a *app, w, h int) []string {
 	const stamp = "15:04:05.000"
 	e := v.event
 	zone := a.clock().Location()
-	start, end := e.Start.In(zone), "it is going on"
+	start, between, end := e.Start.In(zone), ", ", "still going on"
 	if !e.End.IsZero() {
-		end = e.End.In(zone).Format(stamp) + fmt.Sprintf("  (%.1f s)", e.End.Sub(e.Start).Seconds())
+		between, end = "  to  ", e.End.In(zone).Format(stamp)+fmt.Sprintf("  (%.1f s)", e.End.Sub(e.Start).Seconds())
 	}
 	fired := plural(e.Firings, "firing")
 	if e.Peak > 0 {
@@ -152,7 +152,7 @@ func (v *eventView) body(a *app, w, h int) []string {
 	}
 	pairs := func(name, value string) []string { return hang("  "+fit(name, 10), clean(value), w-1, 4) }
 	lines := append([]string{"  " + fit("Event", 10) + strong.Render(clean(e.ID))}, pairs("Trigger", e.Trigger+", "+string(e.Source))...)
-	lines = append(lines, pairs("From", start.Format("2 Jan 2006 "+stamp)+"  to  "+end)...)
+	lines = append(lines, pairs("From", start.Format("2 Jan 2006 "+stamp)+between+end)...)
 	if s := e.AboutClock(); s != "" {
 		lines = append(lines, pairs("Clock", s)...)
 	}

@@ -280,7 +280,7 @@ func TestQueue(t *testing.T) {
 	c.typed("6")
 	c.sees("> 20:50:07", "held 1/2")
 	c.typed("r")
-	c.sees("This mail is delivered: nothing is left to retry or drop")
+	c.sees("This is delivered: nothing is left to retry or drop")
 	c.typed("\x1b[B")
 	c.sees("> 20:41:07", "550 5.1.1")
 	c.typed("r")

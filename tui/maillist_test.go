@@ -105,7 +105,7 @@ func queueOf(t testing.TB, n int) *screen {
 
 func TestHeldMailsAreFoundAndRetried(t *testing.T) {
 	s := queueOf(t, 250)
-	if text := s.text(); !strings.Contains(text, "2 mails held, marked !: h finds the next one") || !strings.Contains(text, "h next held  R all held") {
+	if text := s.text(); !strings.Contains(text, "2 held, marked !: h finds the next one") || !strings.Contains(text, "h next held  R all held") {
 		t.Error(text)
 	}
 	var at []int
@@ -143,7 +143,7 @@ func TestHeldMailsAreFoundAndRetried(t *testing.T) {
 	m = mailOf(150, event.Pending)
 	s.send(eventsMsg{[]event.Event{{Mail: &m}}})
 	s.press("h")
-	if s.say != "No mail is held." {
+	if s.say != "Nothing is held." {
 		t.Error(s.say)
 	}
 	s.press("R")

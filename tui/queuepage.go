@@ -3,6 +3,7 @@ package tui
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
@@ -113,7 +114,7 @@ func (p *queuePage) key(a *app, k tea.KeyPressMsg) (tea.Cmd, bool) {
 	case key.Matches(k, keys.Retry, keys.Drop) && !ok:
 		a.say = "There is no mail in the queue."
 	case key.Matches(k, keys.NextHeld, keys.RetryHeld) && p.held == 0:
-		a.say = "No mail is held."
+		a.say = "Nothing is held."
 	case key.Matches(k, keys.NextHeld):
 		p.sel = p.nextHeld(p.sel)
 	case key.Matches(k, keys.RetryHeld):
@@ -123,7 +124,7 @@ func (p *queuePage) key(a *app, k tea.KeyPressMsg) (tea.Cmd, bool) {
 				return a.retryAll(p.heldIDs())
 			})
 	case key.Matches(k, keys.Retry, keys.Drop) && m.Settled():
-		a.say = "This mail is " + m.QueueState() + ": nothing is left to retry or drop."
+		a.say = "This is " + m.QueueState() + ": nothing is left to retry or drop."
 	case key.Matches(k, keys.Retry):
 		return a.retry(m.ID), true
 	case key.Matches(k, keys.Drop):
@@ -166,7 +167,7 @@ func (p *queuePage) hint(a *app) string {
 	}
 	var hint string
 	if p.held > 0 {
-		hint = plural(p.held, "mail") + " held, marked !: h finds the next one, r tries it again, R all. "
+		hint = fmt.Sprint(p.held) + " held, marked !: h finds the next one, r tries it again, R all. "
 	}
 	if m, ok := p.selected(); !ok || m.Problem != a.status.Queue.Problem { // else the detail tells it
 		hint += clean(a.status.Queue.Problem)
@@ -190,6 +191,7 @@ func (p *queuePage) body(a *app, w, h int) ([]string, *tea.Position) {
 	m, _ := p.selected()
 	detail := p.detail(a, m, w)
 	if _, who, subject := a.mailColumns(m); h-len(detail) < 6 { // some of the list stays in view
+	} else if m.Kind == event.Transfer && width(row(p.sel)) <= w-3 && width(who) <= 10 { // the row says it all
 	} else if width(row(p.sel)) > w-3 || width(who) > 10 || subject != clean(m.Subject) {
 		detail = append(detail, hang("  ", clean(m.Subject), w-1, 2)...) // the server's words first
 	}
@@ -248,8 +250,12 @@ func (p *queuePage) detail(a *app, m event.Mail, w int) []string {
 		lines = append(lines, place(fmt.Sprintf("It stands for %s that could not be sent.", plural(n, "mail")), w, 2)...)
 	}
 	for _, r := range m.Recipients {
+		said := clean(r.Reply)
+		if m.Kind == event.Transfer && said != "" && strings.HasPrefix(clean(m.Problem), said) {
+			said = "" // the line below says it, and what to do
+		}
 		head := fmt.Sprintf("  %s  %s  ", fit(clean(r.Address), max(26, width(clean(r.Address)))), fit(string(r.State), 9))
-		lines = append(lines, beside(head, clean(r.Reply), 4, w-1, 4)...) // the server's words whole: they are what this page is for
+		lines = append(lines, beside(head, said, 4, w-1, 4)...) // the server's words whole: they are what this page is for
 	}
 	if m.Problem != "" {
 		lines = append(lines, place(clean(m.Problem), w, 3)...)

@@ -313,7 +313,7 @@ func triggerLines(ts []event.Trigger, now time.Time, w int) []string {
 	lines := []string{faint.Render(columns("Trigger", "Source", "State", "Level/Fires", counted("Fired", "Mailed", "Wait", "Held", "Else")))}
 	for _, t := range ts {
 		lv := ""
-		if wide && t.Source == event.Motion && t.Fires > 0 && t.State != event.Unavailable {
+		if wide && t.Source == event.Motion && t.Fires > 0 && t.State != event.Unavailable && t.State != event.StatePrivacy {
 			lv = meter(t.Level, t.Fires)
 		}
 		st := triggerState(t, now)
@@ -388,13 +388,16 @@ func (a *app) resultLines(w, h int) []string {
 		return []string{faint.Render("  Last results"), "  Nothing has fired yet."}[:min(2, h)]
 	}
 	lines := []string{faint.Render("  Last results")}
-	rs = rs[:min(len(rs), max(0, h-1))]
 	when, who, what := 8, 10, 13
 	for i := range rs {
 		if r := &rs[i]; r.times > 1 {
 			r.what = fmt.Sprintf("%s x%d", r.what, r.times)
 		}
-		when, who, what = max(when, width(moment(rs[i].at, a.clock()))), min(max(who, width(rs[i].who)), 23), max(what, width(rs[i].what))
+		who, what = min(max(who, width(rs[i].who)), 23), max(what, width(rs[i].what))
+	}
+	rs = rs[:min(len(rs), max(0, h-1))] // after these columns: they do not jump with what comes into view
+	for _, r := range rs {
+		when = max(when, width(moment(r.at, a.clock())))
 	}
 	told := strings.Join(problems(a.status), "\n")
 	for _, r := range rs {

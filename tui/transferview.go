@@ -99,7 +99,11 @@ func placeText(p event.Place, now time.Time) string {
 		all = append(all, fmt.Sprintf("%d held", p.Held))
 	}
 	if p.Waiting > 0 {
-		all = append(all, fmt.Sprintf("%d wait", p.Waiting))
+		wait := "wait"
+		if p.Waiting == 1 {
+			wait = "waits"
+		}
+		all = append(all, fmt.Sprintf("%d %s", p.Waiting, wait))
 	}
 	text := strings.Join(all, ", ")
 	if p.Waiting+p.Held > 0 && !p.OK {

@@ -66,9 +66,9 @@ func runBackup(_ context.Context, args []string, s streams) int {
 
 func withSecrets(with bool) string {
 	if with {
-		return "with their secrets"
+		return "with the secrets"
 	}
-	return "without their secrets"
+	return "without the secrets"
 }
 
 // runRestore is `watchpost restore [--yes] FILE|-`.

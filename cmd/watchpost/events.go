@@ -235,7 +235,7 @@ func showEvent(ctx context.Context, f *flags, e events, id string) error {
 	const form = "2006-01-02 15:04:05.000 MST"
 	fmt.Fprintf(f.s.out, "%s: %s, %s\n  from   %s\n", x.ID, orUnknown(x.Trigger), orUnknown(string(x.Source)), x.Start.In(e.zone).Format(form))
 	if x.End.IsZero() {
-		fmt.Fprintln(f.s.out, "  to     it is going on")
+		fmt.Fprintln(f.s.out, "  to     still going on")
 	} else {
 		fmt.Fprintf(f.s.out, "  to     %s\n", x.End.In(e.zone).Format(form))
 	}

@@ -151,7 +151,7 @@ func showQueue(ctx context.Context, f *flags, q queue, id string) int {
 		case id != "":
 			printMail(f.s.out, m)
 		default:
-			fmt.Fprintf(f.s.out, "%-25s %-9s %s  %s\n", m.ID, m.QueueState(), m.At.Format("2006-01-02 15:04:05"), m.Subject)
+			fmt.Fprintf(f.s.out, "%-25s %-9s %s  %s\n", m.ID, m.QueueState(), m.At.Format("2006-01-02 15:04:05"), subjectOf(m))
 		}
 	}
 	return exitOK
@@ -159,7 +159,7 @@ func showQueue(ctx context.Context, f *flags, q queue, id string) int {
 
 func printMail(w io.Writer, m event.Mail) {
 	fmt.Fprintf(w, "%s: %s, %s\n  subject  %s\n  bytes    %d\n  queued   %s, %s\n", m.ID, m.QueueState(), m.Kind,
-		m.Subject, m.Bytes, m.Queued.In(m.At.Location()).Format(time.DateTime), counted(m.Attempts, "attempt"))
+		subjectOf(m), m.Bytes, m.Queued.In(m.At.Location()).Format(time.DateTime), counted(m.Attempts, "attempt"))
 	if m.FiringCount > 1 {
 		fmt.Fprintf(w, "  tells of %d firings\n", m.FiringCount)
 	}
@@ -172,4 +172,12 @@ func printMail(w io.Writer, m event.Mail) {
 	if m.Problem != "" {
 		fmt.Fprintf(w, "  %s\n", m.Problem)
 	}
+}
+
+// subjectOf is what a line says of a mail; of a transfer also where it goes.
+func subjectOf(m event.Mail) string {
+	if m.Kind == event.Transfer && len(m.Recipients) > 0 {
+		return "to " + m.Recipients[0].Address + ": " + m.Subject
+	}
+	return m.Subject
 }
