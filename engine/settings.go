@@ -30,8 +30,12 @@ func (e *Engine) adopt(l config.Loaded, findings []config.Finding) {
 	}
 	e.camera.use(c.Camera)
 	var triggers []*trigger
+	renamed := e.renamed(c.Triggers)
 	for _, cfg := range c.Triggers {
 		t := e.trigger(cfg.Name)
+		if t == nil {
+			t = renamed[cfg.Name]
+		}
 		if t == nil {
 			t = &trigger{alarmed: e.lastAlarm(cfg)}
 		}

@@ -7,6 +7,7 @@ package event
 
 import (
 	"errors"
+	"maps"
 	"time"
 )
 
@@ -111,6 +112,30 @@ type Account struct {
 // Balanced reports whether the account adds up.
 func (a Account) Balanced() bool {
 	return a.Fired == a.Mailed+a.Summarised+a.Queued+a.Held+a.Dropped+a.Outside+a.Extended+a.Silent
+}
+
+// Plus returns the sum of two accounts.
+func (a Account) Plus(b Account) Account {
+	a.Fired += b.Fired
+	a.Mailed += b.Mailed
+	a.Summarised += b.Summarised
+	a.Queued += b.Queued
+	a.Held += b.Held
+	a.Dropped += b.Dropped
+	a.Outside += b.Outside
+	a.Extended += b.Extended
+	a.Silent += b.Silent
+	if len(b.SilentReasons) > 0 {
+		reasons := maps.Clone(a.SilentReasons)
+		if reasons == nil {
+			reasons = map[Reason]uint64{}
+		}
+		for r, n := range b.SilentReasons {
+			reasons[r] += n
+		}
+		a.SilentReasons = reasons
+	}
+	return a
 }
 
 // Image is one compressed picture with the moment it shows.

@@ -51,6 +51,17 @@ func (g *Gathered) Add(f Firing) {
 	g.keep(f)
 }
 
+// Rename counts the firings of a trigger under another name. The firings themselves
+// keep the name under which they came.
+func (g *Gathered) Rename(from, to string) {
+	counts := maps.Clone(g.Counts) // others may read the old ones
+	if n := counts[from]; n > 0 {
+		counts[to] += n
+		delete(counts, from)
+	}
+	g.Counts = counts
+}
+
 func (g *Gathered) keep(f Firing) {
 	if len(g.Firings) == gatheredMax {
 		g.Firings = slices.Delete(g.Firings, gatheredMax/2, gatheredMax/2+1)

@@ -30,6 +30,8 @@ func (j *Journal) apply(rec record) {
 		j.applyFiring(*rec.Firing, rec.Begins)
 	case rec.Stored != nil:
 		j.begun = slices.DeleteFunc(j.begun, func(f event.Firing) bool { return slices.Contains(rec.Stored.Seqs, f.Seq) })
+	case rec.Rename != nil:
+		j.applyRename(rec.Rename.From, rec.Rename.To)
 	case rec.Gather != nil:
 		g := rec.Gather
 		if p := j.pending[g.Trigger]; p != nil && first(*p) == g.First {
@@ -102,6 +104,40 @@ func (j *Journal) applyFiring(f event.Firing, begins bool) {
 		j.lastAlarm[f.Trigger] = f.At
 	}
 	j.accounts[f.Trigger] = a
+}
+
+// applyRename adds the account of from to that of to, which mostly is none. Firings
+// keep the name under which they came.
+func (j *Journal) applyRename(from, to string) {
+	if from == to {
+		return
+	}
+	j.accounts[to] = j.accounts[to].Plus(j.accounts[from])
+	delete(j.accounts, from)
+	if p := j.pending[from]; p != nil {
+		if q := j.pending[to]; q != nil {
+			*p = event.Merge(*q, *p)
+		}
+		p.Rename(from, to)
+		j.pending[to] = p
+		delete(j.pending, from)
+	}
+	for mail, g := range j.open {
+		if _, ok := g.Counts[from]; ok {
+			g.Rename(from, to)
+			j.open[mail] = g
+		}
+	}
+	if at := j.lastAlarm[from]; at.After(j.lastAlarm[to]) {
+		j.lastAlarm[to] = at
+	}
+	delete(j.lastAlarm, from)
+	j.begun = slices.Clone(j.begun)
+	for i := range j.begun {
+		if j.begun[i].Trigger == from {
+			j.begun[i].Trigger = to
+		}
+	}
 }
 
 // first is the Seq of the oldest firing of g, 0 where there is none.

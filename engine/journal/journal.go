@@ -283,6 +283,14 @@ func (j *Journal) Settle(mail string, d event.Disposition) (fresh bool, err erro
 	return true, j.append(record{Outcome: &outcome{Mail: mail, Disposition: d}})
 }
 
+// Rename gives what is known of a trigger to another name: its account, its hold-off
+// and the firings that wait for its end.
+func (j *Journal) Rename(from, to string) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.append(record{Rename: &rename{from, to}})
+}
+
 // SetPrivacy records that privacy mode was switched.
 func (j *Journal) SetPrivacy(p event.PrivacyMode) error {
 	j.mu.Lock()

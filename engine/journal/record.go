@@ -22,6 +22,13 @@ type record struct {
 	Fold       *fold              `json:"fold,omitempty"`
 	Outcome    *outcome           `json:"outcome,omitempty"`
 	Privacy    *event.PrivacyMode `json:"privacy,omitempty"`
+	Rename     *rename            `json:"rename,omitempty"`
+}
+
+// rename gives a trigger another name, and its account with it.
+type rename struct {
+	From string `json:"from"`
+	To   string `json:"to"`
 }
 
 // stored says of which firings the events are looked after; see Journal.Stored.
@@ -102,5 +109,5 @@ func (r record) known() bool {
 	case r.Fold != nil:
 		return r.Fold.Into != "" && !slices.Contains(r.Fold.Of, r.Fold.Into)
 	}
-	return r.Outcome != nil || r.Privacy != nil || r.Stored != nil
+	return r.Outcome != nil || r.Privacy != nil || r.Stored != nil || r.Rename != nil
 }
