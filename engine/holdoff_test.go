@@ -20,6 +20,13 @@ func quick() config.Trigger {
 	return t
 }
 
+// another is a trigger of another source: the same one under a new name it is not.
+func another(name string) config.Trigger {
+	t := trig(name)
+	t.Source = event.Manual
+	return t
+}
+
 // use puts a configuration in force as Apply does.
 func (b *box) use(c config.Config) {
 	b.t.Helper()
@@ -112,7 +119,7 @@ func TestTriggerRemovedBeforeItsFiringIsAccepted(t *testing.T) {
 		b.do(context.Background(), func() {
 			b.unaccepted = append(b.unaccepted, unaccepted{t: b.trigger("yard"), source: event.Motion, at: time.Now()})
 		})
-		b.use(conf(trig("gate")))
+		b.use(conf(another("gate")))
 		time.Sleep(time.Minute)
 		if n := b.out.sent(); len(n) != 1 || n[0].Firings[0].Trigger != "yard" {
 			t.Errorf("%+v", n)
@@ -127,7 +134,7 @@ func TestRemovedTriggerIsShown(t *testing.T) {
 		time.Sleep(time.Second)
 		b.fire("yard")
 		time.Sleep(5 * time.Second)
-		b.use(conf(trig("gate")))
+		b.use(conf(another("gate")))
 		if a := b.account("yard"); a.Held != 1 {
 			t.Errorf("account %+v", a)
 		}
