@@ -35,6 +35,8 @@ var two = [...][2]int{{-2, 0}, {2, 0}, {0, -2}, {0, 2}}
 // blob is a connected area of blocks that deviate from the scene.
 type blob struct {
 	moved          time.Duration // last activity of any of its blocks
+	thing          uint32        // that it shows
+	born           time.Duration // since when that is followed
 	x0, y0, x1, y1 int           // outline, blocks, inclusive
 }
 
@@ -46,11 +48,23 @@ type view struct {
 	blobs       []blob   // from 1
 	members     []int32  // blocks of the blob in hand
 	largest     int      // blocks of the largest blob of the event
+
+	// For follow.go.
+	last       time.Duration   // the last plane
+	previous   time.Duration   // the one before
+	came, seen []time.Duration // since when, without a gap, and when a block last deviated
+	held       []time.Duration // when a block was last part of a thing,
+	part       []uint32        // and of which
+	now        []blob          // things of this plane, also those that do not stay, and
+	before     []blob          // of the one before; for cameras that are slow
 }
 
 func (v *view) resize(w, h int) {
 	*v = view{sensitivity: v.sensitivity, w: w, h: h,
-		labels: make([]uint16, w*h), blobs: make([]blob, 1, 64), members: make([]int32, 0, w*h)}
+		labels: make([]uint16, w*h), blobs: make([]blob, 1, 64), members: make([]int32, 0, w*h),
+		came: make([]time.Duration, w*h), seen: make([]time.Duration, w*h), last: -1,
+		held: make([]time.Duration, w*h), part: make([]uint32, w*h),
+		now: make([]blob, 0, mostBefore), before: make([]blob, 0, mostBefore)}
 }
 
 func (v *view) clear() {
@@ -64,14 +78,15 @@ func (v *view) clear() {
 // to be background are given to b to learn.
 func (v *view) find(b *background, at, absorb time.Duration) {
 	v.clear()
+	v.now, v.before = v.before[:0], v.now
 	full := deviation[v.sensitivity-1]
 	for i, d := range b.dev {
 		if abs(d) < full || v.labels[i] != 0 || len(v.blobs) == rejected {
 			continue
 		}
 		id := uint16(len(v.blobs))
-		bl, fulls := v.flood(b, int32(i), id, full, at)
-		keep := len(v.members) >= leastBlocks && fulls >= leastFull && v.sharp(b)
+		bl, fulls, staying := v.flood(b, int32(i), id, full, at)
+		keep := len(v.members) >= leastBlocks && fulls >= leastFull && v.stays(b, &bl, staying, at) && v.sharp(b)
 		if keep && v.settled(b, id, at-bl.moved, absorb) {
 			for _, m := range v.members {
 				b.absorb(int(m))
@@ -82,16 +97,22 @@ func (v *view) find(b *background, at, absorb time.Duration) {
 		if keep {
 			v.blobs = append(v.blobs, bl)
 			v.largest = max(v.largest, len(v.members))
+			for _, m := range v.members {
+				v.part[m], v.held[m] = bl.thing, at
+				b.leave(int(m), bl.thing, at)
+			}
 			continue
 		}
 		for _, m := range v.members {
 			v.labels[m] = rejected
 		}
 	}
+	v.previous, v.last = v.last, at
 }
 
-// flood collects in members the blob around a block that deviates fully.
-func (v *view) flood(b *background, from int32, id uint16, full float32, at time.Duration) (bl blob, fulls int) {
+// flood collects in members the blob around a block that deviates fully, and
+// counts the blocks that deviate fully and those that stay.
+func (v *view) flood(b *background, from int32, id uint16, full float32, at time.Duration) (bl blob, fulls, staying int) {
 	w := int32(v.w)
 	x, y := int(from%w), int(from/w)
 	bl = blob{moved: b.moved[from], x0: x, x1: x, y0: y, y1: y}
@@ -106,6 +127,13 @@ func (v *view) flood(b *background, from int32, id uint16, full float32, at time
 		bl.moved = max(bl.moved, b.moved[i])
 		if b.stir[i] == at {
 			stirred++
+		}
+		if v.seen[i] != v.last {
+			v.came[i] = at
+		}
+		v.seen[i] = at
+		if at-v.came[i] >= stayTime {
+			staying++
 		}
 		isFull := abs(b.dev[i]) >= full
 		if isFull {
@@ -128,7 +156,7 @@ func (v *view) flood(b *background, from int32, id uint16, full float32, at time
 			b.moved[m] = at
 		}
 	}
-	return bl, fulls
+	return bl, fulls, staying
 }
 
 // sharp reports whether the blob in hand has the outline or the texture of an

@@ -7,7 +7,9 @@
 //
 // A plane is the means of 8 x 8 blocks. light.go fits one gain and offset to
 // it; model.go compares it with the background in that light; blobs.go connects
-// what deviates and drops what is no object; gate.go makes events of levels. How
+// what deviates and drops what is no object; follow.go finds the things that stay
+// from plane to plane; flicker.go learns what comes and goes in its place; gate.go
+// makes events of levels. How
 // each step works and where it comes from, and how well the whole does, stands
 // in docs/detection.md. All of it goes by the time of the planes, never by their
 // number.

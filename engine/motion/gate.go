@@ -56,6 +56,8 @@ type levels struct {
 	moving float64 // in blobs that were active lately
 	again  float64 // of that, in blobs that touch what rests
 	most   float64 // in the largest blob
+	known  float64 // in blobs of things that are followed for long enough
+	one    float64 // in the largest of them
 }
 
 // fit lays the zones over planes of p's size.
@@ -108,15 +110,16 @@ func (g *gate) step(b *background, seq uint64, at time.Duration) (r Result) {
 	if !seen {
 		g.over = false
 	} else if g.level >= start && l.most >= start*onePart && !g.over {
-		g.over, g.overFrom = true, at
+		g.over, g.overFrom = true, g.view.previous
 	}
-	if !g.active && g.over && at-g.overFrom >= leastTime {
+	sure := l.known >= end && l.one >= end*onePart
+	if !g.active && g.over && sure && at-g.overFrom >= leastTime {
 		g.active, g.resting, g.started, g.peak, g.moving = true, false, at, 0, now
 		r.Started = true
 	}
 	if g.active {
 		g.peak = max(g.peak, g.level)
-		if seen {
+		if sure {
 			g.present = now
 		}
 		if l.now >= end && !g.resting {
@@ -156,7 +159,7 @@ func (g *gate) rest(l levels, start float64, at time.Duration) bool {
 	case l.moving < start:
 		g.fresh = false
 	case !g.fresh:
-		g.fresh, g.freshFrom = true, at
+		g.fresh, g.freshFrom = true, g.view.previous
 	default:
 		return at-g.freshFrom >= leastTime
 	}
@@ -177,7 +180,7 @@ func (g *gate) settle(b *background, at time.Duration) {
 // measure fills mask, level and box.
 func (g *gate) measure(b *background, at time.Duration) levels {
 	clear(g.mask)
-	var count, now, moving, again, most int
+	var count, now, moving, again, most, known, one int
 	x0, y0, x1, y1 := b.w, b.h, -1, -1
 	for id := 1; id < len(g.view.blobs); id++ {
 		bl := &g.view.blobs[id]
@@ -196,6 +199,10 @@ func (g *gate) measure(b *background, at time.Duration) levels {
 		}
 		count += blocks
 		most = max(most, blocks)
+		if at-bl.born >= leastTime {
+			known += blocks
+			one = max(one, blocks)
+		}
 		if bl.moved == at {
 			now += blocks
 		}
@@ -212,7 +219,7 @@ func (g *gate) measure(b *background, at time.Duration) levels {
 		x, y := x0*b.scale, y0*b.scale
 		g.box = [4]int{x, y, min((x1+1)*b.scale, b.pw) - x, min((y1+1)*b.scale, b.ph) - y}
 	}
-	return levels{float64(now) * percent, float64(moving) * percent, float64(again) * percent, float64(most) * percent}
+	return levels{float64(now) * percent, float64(moving) * percent, float64(again) * percent, float64(most) * percent, float64(known) * percent, float64(one) * percent}
 }
 
 // protect marks the blocks that an event forbids to learn: those that move and their neighbours.

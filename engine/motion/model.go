@@ -53,6 +53,8 @@ type background struct {
 	stir   []time.Duration // when the block, together with a neighbour, was last active
 	moved  []time.Duration // when a blob of which it was a part last moved
 
+	flicker
+
 	light    light
 	unknown  []byte // of this plane, nil where all are known
 	warm     bool
@@ -74,6 +76,7 @@ func (b *background) resize(p *frame.Plane) {
 		w: p.Width, h: p.Height, scale: p.Scale, pw: p.PicWidth, ph: p.PicHeight,
 		mean: make([]float32, n), older: make([]float32, n), noise: make([]float32, n), bound: make([]float32, n), short: make([]float32, n),
 		dev: make([]float32, n), now: make([]float32, n), active: make([]byte, n), stir: make([]time.Duration, n), moved: make([]time.Duration, n),
+		flicker: newFlicker(n),
 	}
 }
 
@@ -154,7 +157,8 @@ func (b *background) renew(first, step int) {
 	amp := max(float32(b.light.gain), 1)
 	for y := first; y < b.h; y += step {
 		for i := y * b.w; i < (y+1)*b.w; i++ {
-			b.bound[i] = max(leastDeviation, noiseFactor*b.noise[i]*amp) + edgeDoubt*amp*b.edge(i)
+			edge, flicker := b.around(i)
+			b.bound[i] = max(leastDeviation, noiseFactor*b.noise[i]*amp, flicker*amp) + edgeDoubt*amp*edge
 		}
 	}
 }
@@ -171,18 +175,20 @@ func (b *background) part(i int) (want, part float32) {
 	return want, (g*b.now[i] + o - want) / want
 }
 
-// edge is the largest difference of the scene between a block and the next two.
-func (b *background) edge(i int) float32 {
-	e := float32(0)
+// around is the largest difference of the scene between a block and the next
+// four, and the largest flicker among them.
+func (b *background) around(i int) (edge, flicker float32) {
+	flicker = b.height[i]
 	for _, j := range [...]int{i + 1, i - 1, i + b.w, i - b.w} {
 		if j < 0 || j >= len(b.mean) {
 			continue
 		}
-		if d := abs(b.mean[j] - b.mean[i]); d > e { // false where one was never known
-			e = d
+		if d := abs(b.mean[j] - b.mean[i]); d > edge { // false where one was never known
+			edge = d
 		}
+		flicker = max(flicker, b.height[j])
 	}
-	return e
+	return edge, flicker
 }
 
 // activity stamps the blocks that change together with a neighbour: noise alone
@@ -225,6 +231,9 @@ func (b *background) learn(p *frame.Plane, keep []byte, at time.Duration) {
 			continue
 		}
 		b.short[i] += short * (x - b.short[i])
+		if b.out[i] == away && abs(b.dev[i]) < backPart {
+			b.comeBack(i, at)
+		}
 		if keep[i] != 0 {
 			held = true
 			continue
@@ -234,11 +243,15 @@ func (b *background) learn(p *frame.Plane, keep []byte, at time.Duration) {
 			continue
 		}
 		e := x - b.mean[i]
+		if f := b.height[i]; f > 0 && flickerPart*abs(e) > f && abs(b.dev[i]) < 1 {
+			b.height[i] = flickerPart * abs(e) // it goes on, below its bound
+		}
 		b.mean[i] += drift * e
 		b.noise[i] = min(b.noise[i]+noise*(min(abs(e)*g, 4*b.noise[i]+4)-b.noise[i]), mostNoise)
 	}
 	b.planes++
 	b.renew(b.planes%renewLines, renewLines)
+	b.fade(b.planes%renewLines, dt*renewLines, at)
 	if !held {
 		b.rebase(rate(dt, lightTime))
 	}
