@@ -211,10 +211,24 @@ func (q *Queue) send(ctx context.Context, p *place, s session, id string, f file
 func (r *record) finish(images int) {
 	r.to().State = event.Delivered
 	r.Mail.Attempts++
-	r.Mail.Subject = fmt.Sprintf("%d %s", images-r.Lost, plural(images-r.Lost, "image", "images"))
+	r.Mail.Subject = r.went(images - r.Lost)
 	if r.Lost > 0 {
 		r.Mail.Problem = fmt.Sprintf("%d of %d images %s gone from the event store and could not be handed over. The others are there.", r.Lost, images, plural(r.Lost, "is", "are"))
 	}
+}
+
+// went says what of an event's images is at the place now.
+func (r *record) went(of int) string {
+	images := fmt.Sprintf("%d %s", of, plural(of, "image", "images"))
+	switch {
+	case r.Passed == 0:
+		return images
+	case r.Sent == 0:
+		return "none of " + images + ", a newer event's is there"
+	case r.Sent == 1 && r.Last != nil && r.Last.N == r.Done:
+		return "the newest of " + images
+	}
+	return fmt.Sprintf("%d of %s", r.Sent, images)
 }
 
 // replaces reports whether each image takes the place of the one before it.

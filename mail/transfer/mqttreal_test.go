@@ -73,7 +73,7 @@ func TestMosquitto(t *testing.T) {
 		c := config.Config{Site: config.Site{Name: fmt.Sprintf("Gate %v", secured)}, Transfers: []config.Transfer{m.broker(secured)}}
 		b.Configure(c, config.Secrets{Transfers: map[string]string{"ha": serverPassword}}, time.UTC)
 		id := b.event(1, "ha", 5)
-		if got := b.untilState(id, "delivered"); got.Subject != "5 images" || got.Recipients[0].Reply != "acknowledged by the broker" {
+		if got := b.untilState(id, "delivered"); got.Subject != "the newest of 5 images" || got.Recipients[0].Reply != "acknowledged by the broker" {
 			t.Errorf("%+v", got)
 		}
 		topic := fmt.Sprintf("watchpost/Gate_%v/yard", secured)

@@ -143,7 +143,9 @@ func TestNewestOverRename(t *testing.T) {
 	c.Transfers = []config.Transfer{c.Transfers[0]}
 	c.Transfers[0].Name = "box"
 	b.Configure(c, config.Secrets{}, time.UTC)
-	b.untilState(old, "delivered")
+	if m := b.untilState(old, "delivered"); m.Subject != "none of 1 image, a newer event's is there" {
+		t.Errorf("it says %q went", m.Subject)
+	}
 	got := nas.names()
 	if n := strings.Count(strings.Join(got, " "), "last.jpg"); n != 1 {
 		t.Errorf("%v", got)
@@ -163,8 +165,13 @@ func TestNewestOfEachName(t *testing.T) {
 	b.Changed(eventID(1))
 	b.Configure(c, config.Secrets{}, time.UTC)
 	m := b.untilState(id, "delivered")
-	if got := strings.Join(nas.names(), " "); !strings.HasPrefix(got, "12/last.jpg 13/last.jpg ") || nas.data["12/last.jpg"][0] != 2 || nas.data["13/last.jpg"][0] != 5 {
+	if got := strings.Join(nas.names(), " "); !strings.HasPrefix(got, "12/last.jpg 13/last.jpg ") || nas.data["12/last.jpg"][0] != 2 || nas.data["13/last.jpg"][0] != 5 || m.Subject != "2 of 5 images" {
 		t.Errorf("%s %+v", got, m)
+	}
+	c.Transfers[0].Path = ""
+	b.Configure(c, config.Secrets{}, time.UTC)
+	if m := b.untilState(b.event(2, "nas", 3), "delivered"); m.Subject != "the newest of 3 images" {
+		t.Errorf("it says %q went", m.Subject)
 	}
 }
 

@@ -407,7 +407,7 @@ func TestNewestOnly(t *testing.T) {
 	b := opened(t, dir, a, map[string]*shelf{"nas": nas}).run()
 	b.Configure(c, config.Secrets{}, time.UTC)
 	m := b.untilState(b.event(5, "nas", 4), "delivered")
-	if m.Subject != "4 images" || m.Problem != "" {
+	if m.Subject != "the newest of 4 images" || m.Problem != "" {
 		t.Errorf("%+v", m)
 	}
 	b.stop()
