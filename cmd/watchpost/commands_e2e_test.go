@@ -281,6 +281,51 @@ func TestSetThroughServiceAndFile(t *testing.T) {
 	}
 }
 
+// An emptied field leaves the file, what stands beside it stays; a refused value
+// blames no line of the file.
+func TestSetEmptiesAndRefuses(t *testing.T) {
+	r := newRig(t, `version: 1
+site:
+  holidays: [01-01]
+camera: {source: "scene:"}
+triggers:
+  - {name: bell, source: manual, active: {from: "18:00", to: "06:00"}, notify: false}
+privacy:
+  # at night
+  active: {from: "22:00", to: "06:00"} # the guard's
+`)
+	for _, key := range []string{"site.holidays", "triggers.bell.active", "privacy.active"} {
+		if out, errOut, code := r.run("", "set", key, ""); code != exitOK {
+			t.Errorf("set %s '': %d %s%s", key, code, out, errOut)
+		}
+	}
+	text, err := os.ReadFile(r.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `version: 1
+site:
+camera: {source: "scene:"}
+triggers:
+  - {name: bell, source: manual, notify: false}
+privacy:
+  # at night
+  active: [] # the guard's
+`
+	if got := string(text); !strings.HasPrefix(got, want) {
+		t.Errorf("the file:\n%s\nwant:\n%s", got, want)
+	}
+	for _, key := range []string{"triggers.bell.and", "privacy.active", "site.holidays"} {
+		out, _, code := r.run("", "set", key, "none")
+		if code != exitFailed || !strings.HasPrefix(out, key+": ") || !strings.HasSuffix(out, " To empty it: watchpost set "+key+" ''\n") {
+			t.Errorf("set %s none: %d %q", key, code, out)
+		}
+	}
+	if out, _, code := r.run("", "set", "triggers.bell.active", "{days: [foo]}"); code != exitFailed || strings.Contains(out, r.config) || strings.Contains(out, "To empty") {
+		t.Errorf("%d %q", code, out)
+	}
+}
+
 func TestPlainSetup(t *testing.T) {
 	r := newRig(t, "")
 	answers := "Gate 3\nEurope/Berlin\nscene:\nmail.exam ple\nmail.example.net\n587\n\n\ngate3\nhunter2\ngate3@example.net\nguard@example.net\n\n\n\nyes\nyes\n"

@@ -28,6 +28,11 @@ func runSet(ctx context.Context, args []string, s streams) int {
 	if err != nil && !(errors.Is(err, config.ErrRefused) && len(findings) > 0) {
 		return f.failed(err)
 	}
+	if err != nil {
+		for i := range findings {
+			findings[i] = refusedValue(findings[i], words[0], value)
+		}
+	}
 	// Of the whole file only what is wrong and what concerns the key; check tells all.
 	findings = slices.DeleteFunc(findings, func(x config.Finding) bool {
 		return x.Level == config.Warning && !strings.HasPrefix(x.Key, words[0]) && x.Key != ""
@@ -67,4 +72,22 @@ func apply(ctx context.Context, f *flags, changes []config.Change) ([]config.Fin
 		time.Sleep(time.Duration(50+rand.IntN(100)) * time.Millisecond)
 	}
 	return nil, err
+}
+
+// refusedValue is a finding on a value that was not saved: no line of the file is to
+// blame. Of a word for nothing it says what does empty the field.
+func refusedValue(x config.Finding, key, value string) config.Finding {
+	x.File, x.Line = "", 0
+	f, ok := config.Lookup(key)
+	if !ok || x.Key != key || f.Check("").Blocks() {
+		return x
+	}
+	switch strings.ToLower(strings.TrimSpace(value)) {
+	case "none", "no", "off", "null", "~", "never", "always", "empty":
+		if x.Text == "" {
+			x.Text = x.Short + "."
+		}
+		x.Text += " To empty it: watchpost set " + key + " ''"
+	}
+	return x
 }

@@ -17,6 +17,9 @@ func scalar(value string, as form) *yaml.Node {
 // node makes the YAML for a field's value as its get gave it.
 func (f *Field) node(value string) *yaml.Node {
 	if f.form.composed() {
+		if value == "" && f.Check("[]").Level == OK {
+			return &yaml.Node{Kind: yaml.SequenceNode, Style: yaml.FlowStyle}
+		}
 		if value == "" {
 			return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null", Value: "null"}
 		}

@@ -14,8 +14,15 @@ import (
 type edit struct {
 	path  []string   // smtp, port; an item of a list is named by its number from 0: triggers, 0, threshold
 	value *yaml.Node // nil: see name
+	empty bool       // the value is none: the key goes where no comment goes with it
 	name  string     // what the key is called from now on; empty: it goes
 	kept  []int      // of a list's items, those that the value begins with as they are; empty: none
+}
+
+// with is e with a field's value.
+func (e edit) with(f *Field, value string) edit {
+	e.value, e.empty = f.node(value), value == "" && f.form.composed()
+	return e
 }
 
 // patched makes the bytes of both files with the changed values in them.
@@ -67,10 +74,10 @@ func edits(before Loaded, want Config, s Secrets, changes []Change) (plain, hidd
 			if i := sp.in.index(&before.Config, sp.name); i >= 0 && !slices.ContainsFunc(plain, func(e edit) bool {
 				return slices.Equal(e.path, []string{sp.in.key, strconv.Itoa(i), sp.leaf()}) // two parts of one
 			}) {
-				plain = append(plain, edit{path: []string{sp.in.key, strconv.Itoa(i), sp.leaf()}, value: sp.f.node(sp.f.get(place{c: &w, item: i}))})
+				plain = append(plain, edit{path: []string{sp.in.key, strconv.Itoa(i), sp.leaf()}}.with(sp.f, sp.f.get(place{c: &w, item: i})))
 			}
 		default:
-			e := edit{path: strings.Split(sp.f.Key, "."), value: sp.f.node(sp.f.get(place{c: &w, s: &s}))}
+			e := edit{path: strings.Split(sp.f.Key, ".")}.with(sp.f, sp.f.get(place{c: &w, s: &s}))
 			if sp.f.Secret {
 				hidden = append(hidden, e)
 			} else {

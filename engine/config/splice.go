@@ -113,6 +113,11 @@ func (s *source) put(m *yaml.Node, pattern string, path []string, e edit) ([]byt
 	switch {
 	case len(path) == 1 && value == nil:
 		return s.rename(m, k, v, e.name)
+	case len(path) == 1 && e.empty:
+		if anew, err := s.rename(m, k, v, ""); err == nil && (&source{anew}).comments() == s.comments() {
+			return anew, nil
+		}
+		return s.replace(m, k, v, value) // a comment beside it stays
 	case len(path) == 1:
 		if anew, ok := s.fewerAndMore(v, value, e.kept); ok {
 			return anew, nil
