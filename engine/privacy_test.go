@@ -127,7 +127,8 @@ func TestPrivacyByItself(t *testing.T) {
 		}
 		is("at the start", event.PrivacyMode{})
 		until("02:00")
-		is("in its time", event.PrivacyMode{On: true, By: event.BySchedule})
+		ends := time.Date(b.now().Year(), b.now().Month(), b.now().Day(), 3, 0, 0, 0, b.now().Location())
+		is("in its time", event.PrivacyMode{On: true, By: event.BySchedule, Until: ends})
 		if s := b.state("yard"); s.State != event.StatePrivacy || s.Until.Format("15:04") != "03:00" {
 			t.Errorf("%v until %v", s.State, s.Until)
 		}

@@ -443,3 +443,24 @@ func TestBufferOfASlowCamera(t *testing.T) {
 		b.stop()
 	})
 }
+
+// A trigger for holidays of which none is to come says that it never fires.
+func TestNeverActiveSaysSo(t *testing.T) {
+	yard := trig("yard")
+	yard.Active = []config.Span{{Holiday: true, To: 24 * 60}}
+	cfg := conf(yard)
+	cfg.Site.Holidays = []config.Date{{Year: 1999, Month: 1, Day: 1}}
+	inBox(t, cfg, func(t *testing.T, b *box) {
+		time.Sleep(3 * time.Second)
+		if s := b.state("yard"); s.State != event.StateOutside || !strings.Contains(s.Why, "never comes") || !s.Until.IsZero() {
+			t.Errorf("%+v", s)
+		}
+	})
+	cfg.Site.Holidays[0].Year = 0
+	inBox(t, cfg, func(t *testing.T, b *box) {
+		time.Sleep(3 * time.Second)
+		if s := b.state("yard"); s.Why != "" {
+			t.Errorf("%+v", s)
+		}
+	})
+}

@@ -80,6 +80,9 @@ func (e *Engine) status() event.Status {
 	}
 	accounts := e.journal.Accounts(e.disposition)
 	s.Privacy = e.privacy
+	if s.Privacy.On && s.Privacy.By == event.BySchedule {
+		s.Privacy.Until, _ = schedule.Next(l.Config.Privacy.Active, now, e.holidays()...)
+	}
 	s.Buffer = e.bufferStatus()
 	det := e.detector.now.Load()
 	for _, t := range e.triggers {
@@ -190,7 +193,10 @@ func (e *Engine) triggerStatus(t *trigger, now time.Time, a event.Account, det *
 		ts.State, ts.Why = event.StateStuck, "its source has said active for "+span(time.Since(t.since))+" without an end"
 	case !schedule.Active(t.cfg.Active, now, e.holidays()...):
 		ts.State = event.StateOutside
-		ts.Until, _ = schedule.Next(t.cfg.Active, now, e.holidays()...)
+		var comes bool
+		if ts.Until, comes = schedule.Next(t.cfg.Active, now, e.holidays()...); !comes {
+			ts.Why = "its active time never comes: it is for holidays, and none is to come: enter them on the System page"
+		}
 	case left > 0 && t.cfg.Notify:
 		ts.State, ts.Until = event.StateHeldOff, now.Add(left).Truncate(time.Second)
 	}

@@ -73,8 +73,13 @@ func (a *app) privacyLine(w int) []string {
 	switch {
 	case m.On:
 		rest := "since " + since(m.Since, a.clock()) + by(m.By)
-		if w >= 76 {
-			rest += "; P switches it off"
+		if ends := "until " + until(m.Until, a.clock()); !m.Until.IsZero() {
+			if rest += " " + ends; 22+width(rest) >= w { // since when stands in the header
+				rest = ends + by(m.By)
+			}
+		}
+		if hint := "; P switches it off"; 22+width(rest+hint) < w {
+			rest += hint
 		}
 		return []string{fact("Privacy", "on", rest, "", w)}
 	case m.Overruled:

@@ -85,6 +85,11 @@ func TestPrivacyIsShown(t *testing.T) {
 		s.press("3")
 		s.sees("yard motion privacy", "Privacy mode is on "+c.line)
 	}
+	p := private(event.BySchedule, noon.Add(-time.Hour))
+	p.snap.Status.Privacy.Until = noon.Add(10 * time.Hour)
+	open(t, p, 80, 24).sees("Privacy on since 19:51 (by its schedule) until Tue 06:51", "P privacy")
+	open(t, p, 100, 24).sees("until Tue 06:51; P switches it off")
+	open(t, p, 60, 24).sees("Privacy on until Tue 06:51 (by its schedule)")
 	f := newFake()
 	f.snap.Status.Privacy = event.PrivacyMode{Overruled: true, Since: noon}
 	open(t, f, 80, 24).sees("Privacy off by a person, until its schedule or line is over")

@@ -44,9 +44,13 @@ func privacyLine(p event.PrivacyMode, zone *time.Location) string {
 	switch {
 	case p.On:
 		by := map[event.PrivacyBy]string{event.ByPerson: "a person", event.BySchedule: "its schedule", event.ByLine: "its input line"}[p.By]
-		return fmt.Sprintf("on since %s by %s", p.Since.In(zone).Format(time.DateTime), by)
+		s := fmt.Sprintf("on since %s (by %s)", p.Since.In(zone).Format(time.DateTime), by)
+		if !p.Until.IsZero() {
+			s += " until " + p.Until.In(zone).Format(time.DateTime)
+		}
+		return s
 	case p.Overruled:
-		return "off, by a person, until its schedule or input line would have it on again"
+		return "off by a person, until its schedule or line is over"
 	}
 	return "off"
 }

@@ -47,7 +47,7 @@ func TestPrivacy(t *testing.T) {
 	}
 	s.stop(syscall.SIGKILL)
 	s = r.serve().ready()
-	say("on since "+first.Since.Local().Format(time.DateTime)+" by a person\n", "on") // since then, not anew
+	say("on since "+first.Since.Local().Format(time.DateTime)+" (by a person)\n", "on") // since then, not anew
 	say("off\n", "off")
 	if r.fireEvent("bell") == "" {
 		t.Error("no event after privacy mode")
@@ -60,9 +60,9 @@ func TestPrivacy(t *testing.T) {
 		t.Fatal(out, errOut)
 	}
 	r.until("its schedule has it on", func() bool { return mode().On })
-	if out, _, _ := r.run("", "privacy"); !strings.HasSuffix(out, " by its schedule\n") {
+	if out, _, _ := r.run("", "privacy"); !strings.HasSuffix(out, " (by its schedule)\n") {
 		t.Errorf("%q", out)
 	}
-	say("off, by a person, until its schedule", "off")
+	say("off by a person, until its schedule or line is over", "off")
 	say("on since ", "on")
 }

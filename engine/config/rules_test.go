@@ -272,6 +272,7 @@ func TestEndsOfActiveTimes(t *testing.T) {
 		`{from: "18:00"}`:                               "until midnight",
 		`{days: [mon], from: "18:00"}`:                  "until midnight",
 		`[{days: [tue]}, {days: [mon], from: "18:00"}]`: "until midnight",
+		`{days: []}`:                                    "every day",
 		`{days: [mon]}`:                                 "",
 		`{to: "06:00"}`:                                 "",
 		`{from: "18:00", to: "24:00"}`:                  "",

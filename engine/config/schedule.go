@@ -131,7 +131,7 @@ func parseSpan(n *yaml.Node) (s Span, v Verdict) {
 	if v.Level != OK {
 		return s, v
 	}
-	begins, ends := false, false
+	begins, ends, noDay := false, false, false
 	for _, p := range pairs {
 		begins, ends = begins || p.key == "from", ends || p.key == "to"
 		switch p.key {
@@ -139,6 +139,7 @@ func parseSpan(n *yaml.Node) (s Span, v Verdict) {
 			if p.value.Kind != yaml.SequenceNode {
 				return s, wrong("days: a list", "The days are a list: days: [mon, tue].")
 			}
+			noDay = len(p.value.Content) == 0
 			seen := map[time.Weekday]bool{}
 			for _, d := range p.value.Content {
 				if d.Kind == yaml.ScalarNode && strings.EqualFold(d.Value, holiday) {
@@ -171,6 +172,9 @@ func parseSpan(n *yaml.Node) (s Span, v Verdict) {
 		default:
 			return s, wrong("unknown key", "There is no "+quote(p.key)+" here, only days, from and to.")
 		}
+	}
+	if noDay {
+		return s, wary("every day", "Without a day in days it is every day: name the days, or leave days out.")
 	}
 	if begins && !ends {
 		return s, wary("until midnight", `Without to it ends at midnight: add to: "06:00", or to: "24:00" if midnight is meant.`)

@@ -93,6 +93,8 @@ type PrivacyMode struct {
 	// Overruled says that a person switched it off while its schedule or its line
 	// would have it on; that lasts until they would not.
 	Overruled bool `json:"overruled,omitempty"`
+	// Until is when its schedule switches it off; zero: not its schedule, or it never does.
+	Until time.Time `json:"until,omitzero"`
 }
 
 // Account is a trigger's account of firings; the JSON names are the contract.
