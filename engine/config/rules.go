@@ -148,7 +148,11 @@ func neededFields(t Transfer, say sayer) {
 func encryptionRules(t Transfer, say sayer) {
 	switch {
 	case t.Kind == "mqtt" && t.Security == "starttls":
-		say("security", wrong("not with mqtt", "MQTT has no STARTTLS: choose auto, tls or none.").fix("tls"))
+		cure := "auto"
+		if t.Port == 8883 { // its port of TLS
+			cure = "tls"
+		}
+		say("security", wrong("not with mqtt", "MQTT has no STARTTLS: choose auto, tls or none.").fix(cure))
 	case t.Kind == "ftp" && t.Port == 990 && t.Security != "tls":
 		say("security", wary("990 expects TLS", "Port 990 expects TLS from the start: choose tls.").fix("tls"), "port")
 	}

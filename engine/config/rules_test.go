@@ -330,3 +330,16 @@ func TestTriggerRules(t *testing.T) {
 		}
 	}
 }
+
+// What is offered in place of STARTTLS fits the port.
+func TestMQTTWithoutSTARTTLS(t *testing.T) {
+	for port, want := range map[int]string{0: "auto", 1883: "auto", 8883: "tls"} {
+		place, _ := placeOf("mqtt")
+		place.Port, place.Security = port, "starttls"
+		encryptionRules(place, func(_ string, v Verdict, _ ...string) {
+			if v.Short == "not with mqtt" && v.Fix != want {
+				t.Errorf("port %d: %s, want %s", port, v.Fix, want)
+			}
+		})
+	}
+}
