@@ -112,3 +112,40 @@ func TestHTTPLogin(t *testing.T) {
 		}
 	}
 }
+
+// What a field would refuse by what else is chosen is not among its choices.
+func TestChoicesFit(t *testing.T) {
+	f := withTransfers()
+	s := open(t, f, 80, 24)
+	s.press("3", "A")
+	s.run("m")
+	offered := func(k string) string {
+		s.field(k)
+		return strings.Join(s.triggersPage().edit.choicesOf(k), " ")
+	}
+	if got := offered("transfers.mqtt.security"); got != "auto tls none" {
+		t.Error(got)
+	}
+	if got := offered("triggers.yard.and.source"); got != "none builtin external sound" {
+		t.Error(got)
+	}
+	if got := offered("triggers.door.and.source"); got != "none motion builtin sound" {
+		t.Error(got)
+	}
+	// A new own source that the second one equals is in the way, not the second one.
+	s.press("'m")
+	s.run("ctrl+w")
+	s.field("triggers.door.source")
+	s.press("home", "esc")
+	s.run("w")
+	if at := s.triggersPage().edit.key(); at != "triggers.door.source" || len(s.draft.Changes()) != 1 {
+		t.Errorf("at %s, %v", at, s.draft.Changes())
+	}
+	// One that is none again has nothing left to undo or save.
+	s = open(t, newFake(), 80, 24)
+	s.field("triggers.yard.and.source")
+	s.press("'s", "tab", "ctrl+k", "'9s", "shift+tab", "home")
+	if n := s.unsaved(); n != 0 {
+		t.Errorf("%d unsaved: %v", n, s.draft.Changes())
+	}
+}

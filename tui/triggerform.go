@@ -182,7 +182,17 @@ func choicesIn(a *app, k string) []string {
 	if !ofItem(k) {
 		return nil
 	}
+	without := func(word string) []string {
+		f, _ := config.Lookup(k)
+		return slices.DeleteFunc(slices.Clone(f.Choices), func(c string) bool { return c == word })
+	}
 	switch leafOf(k) {
+	case "and.source":
+		return without(a.draft.Raw(triggersKey + "." + itemOf(k) + ".source"))
+	case "security":
+		if a.draft.Raw(transfersKey+"."+itemOf(k)+".kind") == "mqtt" {
+			return without("starttls")
+		}
 	case "transfer":
 		all := []string{"none"}
 		for _, t := range a.settings.Config.Transfers {

@@ -173,6 +173,9 @@ func (d *Draft) Verdict(key string) Verdict {
 	if sp.name != "" && sp.in.index(&d.whole().listed, sp.name) < 0 {
 		return sp.in.none(sp.name)
 	}
+	if d.idle(key) {
+		return Verdict{Level: Empty}
+	}
 	v := d.own(sp)
 	if v.Blocks() {
 		return v
@@ -242,10 +245,26 @@ func (d *Draft) gap(n int) bool {
 // Changed reports whether key, or for "" anything, differs from the base.
 func (d *Draft) Changed(key string) bool {
 	if key == "" {
-		return len(d.typed) > 0
+		return len(d.Changes()) > 0
 	}
-	_, ok := d.typed[d.key(key)]
-	return ok
+	key = d.key(key)
+	_, ok := d.typed[key]
+	return ok && !d.idle(key)
+}
+
+// idle reports that a key is of a second source that a trigger does not have: what
+// was typed there is kept for when it has one again, and is no change until then.
+func (d *Draft) idle(key string) bool {
+	sp, ok := find(key)
+	if !ok || sp.f.of != andKey || sp.leaf() == "and.source" {
+		return false
+	}
+	of, _ := strings.CutSuffix(key, sp.leaf())
+	if _, whole := d.typed[of+"and"]; whole {
+		return false
+	}
+	source := d.Raw(of + "and.source")
+	return source == "" || source == "none"
 }
 
 // Changes returns what differs, in the order of the field table, ready for Apply.
@@ -253,7 +272,7 @@ func (d *Draft) Changes() []Change {
 	var out []Change
 	seen := map[string]bool{}
 	take := func(key string) {
-		if raw, ok := d.typed[key]; ok && !seen[key] {
+		if raw, ok := d.typed[key]; ok && !seen[key] && !d.idle(key) {
 			seen[key] = true
 			out = append(out, Change{key, raw})
 		}
@@ -279,14 +298,14 @@ func (d *Draft) Changes() []Change {
 // Blocking returns the first finding that blocks a save (Error or Incomplete), or
 // false. Fields that were not typed in count too where a rule joins them.
 func (d *Draft) Blocking() (Finding, bool) {
+	for _, ch := range d.Changes() { // what was changed is to be changed again, not what it does not fit
+		if v := d.Verdict(ch.Key); v.Blocks() {
+			return Finding{Key: ch.Key, Verdict: v}, true
+		}
+	}
 	for _, sp := range spots(&d.base.Config) {
 		if v := d.Verdict(sp.key); v.Blocks() {
 			return Finding{Key: sp.key, Verdict: v}, true
-		}
-	}
-	for _, ch := range d.Changes() {
-		if v := d.Verdict(ch.Key); v.Blocks() {
-			return Finding{Key: ch.Key, Verdict: v}, true
 		}
 	}
 	return Finding{}, false

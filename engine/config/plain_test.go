@@ -125,11 +125,35 @@ func TestPartsOfAnd(t *testing.T) {
 	}
 	// What was typed of a part outlives a change elsewhere.
 	d = NewDraft(Settings{Config: before.Config})
+	d.Set("triggers.yard.and.source", "sound")
 	d.Set("triggers.yard.and.within", "7s")
 	d.Set("triggers.door.and.within", "4s")
 	other, _, _ := PatchFor(before.Config, Secrets{}, []Change{{"site.name", "x"}, {"triggers.door.and.within", "9s"}})
 	if conflicts := d.Rebase(Settings{Config: other}); len(conflicts) != 1 || conflicts[0] != "triggers.door.and.within" || d.Raw("triggers.yard.and.within") != "7s" {
 		t.Errorf("%v, %q", conflicts, d.Raw("triggers.yard.and.within"))
+	}
+	// Without a second source it is no change, and in nobody's way.
+	d = NewDraft(Settings{Config: before.Config})
+	d.Set("triggers.yard.and.source", "sound")
+	d.Set("triggers.yard.and.within", "7x")
+	d.Set("triggers.yard.and.source", "none")
+	if x, ok := d.Blocking(); ok || d.Changed("") || d.Changed("triggers.yard.and.within") || len(d.Changes()) > 0 {
+		t.Errorf("%v %v", d.Changes(), x)
+	}
+	d.Set("triggers.yard.and.source", "sound")
+	if x, ok := d.Blocking(); !ok || x.Key != "triggers.yard.and.within" || len(d.Changes()) != 2 {
+		t.Errorf("%v %v", d.Changes(), x)
+	}
+	// What was changed is in the way, not what it does not fit.
+	d = NewDraft(Settings{Config: before.Config})
+	d.Set("triggers.yard.and.source", "motion")
+	if x, ok := d.Blocking(); !ok || x.Key != "triggers.yard.and.source" {
+		t.Errorf("%v", x)
+	}
+	d = NewDraft(Settings{Config: before.Config})
+	d.Set("triggers.door.source", "motion")
+	if x, ok := d.Blocking(); !ok || x.Key != "triggers.door.source" {
+		t.Errorf("%v", x)
 	}
 }
 
