@@ -189,6 +189,8 @@ func firedText(m firedMsg) string {
 	switch {
 	case m.err != nil:
 		return name + " was not fired: " + because(m.err)
+	case m.firing.Reason == event.TimerOff:
+		return name + " fired; its images are kept, a timer has no mail."
 	case m.firing.Disposition == event.Silent:
 		return name + " fired and stayed silent: " + silence(m.firing.Reason) + "."
 	case m.firing.Disposition == event.Queued && m.firing.HeldOff:

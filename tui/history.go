@@ -56,6 +56,7 @@ type result struct {
 	words string // the server's words, or why
 	times int    // how often, where it is folded: at is the newest
 	quiet bool   // no mail comes of it
+	fold  string // what equal ones have in common; empty: what and words
 }
 
 // results lists what happened, newest first.
@@ -65,6 +66,9 @@ func (h *history) results() []result {
 	for _, f := range h.firings {
 		r := result{at: f.At, who: clean(f.Trigger), what: strings.ReplaceAll(string(f.Disposition), "_", " ")}
 		switch {
+		case f.Disposition == event.Silent && f.Reason == event.TimerOff: // as it should be
+			r.what, r.quiet, r.fold = "event", true, "event"
+			r.words = clean(f.EventID) + h.transferred(f.EventID)
 		case f.Disposition == event.Silent:
 			r.what, r.quiet = "silent", true
 			r.words = silence(f.Reason)
@@ -97,6 +101,18 @@ func (h *history) results() []result {
 	return folded(rs)
 }
 
+// transferred says what of an event's images went where, as far as it is known; else
+// where they are seen.
+func (h *history) transferred(id string) string {
+	for _, m := range h.mails {
+		if m.Kind == event.Transfer && m.Event == id {
+			what, _ := outcome(m)
+			return fmt.Sprintf(": %s to %s, %s", clean(m.Subject), transferTo(m), what)
+		}
+	}
+	return ": 5 Events shows its images"
+}
+
 // folded makes one result of equal ones that follow each other, and of all equal
 // ones of which no mail comes, so that they leave room for those that matter.
 func folded(rs []result) []result {
@@ -104,12 +120,15 @@ func folded(rs []result) []result {
 	quiet := map[[2]string]int{} // places in out, by who and words
 	for _, r := range rs {
 		r.times = 1
-		at, ok := quiet[[2]string{r.who, r.what + r.words}]
+		if r.fold == "" {
+			r.fold = r.what + r.words
+		}
+		at, ok := quiet[[2]string{r.who, r.fold}]
 		if !r.quiet {
 			at = len(out) - 1
 			ok = at >= 0 && out[at].who == r.who && out[at].what == r.what && out[at].words == r.words
 		} else if !ok {
-			quiet[[2]string{r.who, r.what + r.words}] = len(out)
+			quiet[[2]string{r.who, r.fold}] = len(out)
 		}
 		if ok {
 			out[at].times++
@@ -211,7 +230,7 @@ func silence(r event.Reason) string {
 	case event.NotifyOff:
 		return "its notification is off"
 	case event.TimerOff:
-		return "timer triggers have no mail"
+		return "a timer has no mail; its images are kept"
 	case event.Privacy:
 		return "privacy mode was on"
 	case event.WarmingUp:

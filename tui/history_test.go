@@ -2,6 +2,7 @@ package tui
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -205,4 +206,31 @@ func TestAccountIsWhole(t *testing.T) {
 	if want := "stuck: its source has said active for 42 minutes without an end"; !strings.Contains(s.text(), want) {
 		t.Error(s.text())
 	}
+}
+
+// What a timer fires is as it should be: one line, with the newest event and what
+// became of its images.
+func TestTimerResults(t *testing.T) {
+	var h history
+	for i := range 3 {
+		h.firing(event.Firing{Seq: uint64(i + 1), Trigger: "hourly", Source: event.Timer, At: noon.Add(time.Duration(i) * time.Hour),
+			Disposition: event.Silent, Reason: event.TimerOff, EventID: "0000000" + strconv.Itoa(i+1) + "-20261123T200000"})
+	}
+	if rs := h.results(); len(rs) != 1 || rs[0].times != 3 || rs[0].what != "event" || rs[0].words != "00000003-20261123T200000: 5 Events shows its images" {
+		t.Errorf("%+v", rs)
+	}
+	h.mail(event.Mail{ID: "00000003-transfer", Kind: event.Transfer, Event: "00000003-20261123T200000", Subject: "12 images", At: noon,
+		Recipients: []event.Recipient{{Address: "nas", State: event.Delivered}}})
+	if rs := h.results(); rs[0].words != "00000003-20261123T200000: 12 images to nas, delivered" {
+		t.Errorf("%+v", rs[0])
+	}
+}
+
+// Without a mail server nothing is being sent.
+func TestQueueWithoutAServer(t *testing.T) {
+	f := newFake()
+	f.snap.Status.Queue = event.Queue{Queued: 2}
+	open(t, f, 80, 24).sees("Queue sending 2 queued")
+	f.settings.Config.SMTP.Server = ""
+	open(t, f, 80, 24).sees("Queue waiting 2 queued")
 }

@@ -133,9 +133,9 @@ func (p *statusPage) body(a *app, w, h int) ([]string, *tea.Position) {
 		lines = append(lines, place("demo: "+clean(s.Demo), w, 2)...)
 	}
 	lines = append(lines, a.privacyLine(w)...)
-	lines = append(lines, p.camera(s, w), queueLine("Queue", s.Queue, w))
+	lines = append(lines, p.camera(s, w), queueLine("Queue", s.Queue, a.canMail(), w))
 	if s.Transfers.Queued+s.Transfers.Deferred+s.Transfers.Held > 0 {
-		lines = append(lines, queueLine("Transfers", s.Transfers, w))
+		lines = append(lines, queueLine("Transfers", s.Transfers, true, w))
 	}
 	if tight := h < 12; !tight || !s.Clock.Set {
 		lines = append(lines, clockLine(s, w))
@@ -230,8 +230,15 @@ func (p *statusPage) camera(s event.Status, w int) string {
 	return fact("Camera", string(c.State), cut(rest, w-24-width(right)-2), right, w)
 }
 
-// queueLine is a line for the mails, or for the transfers while some wait.
-func queueLine(name string, q event.Queue, w int) string {
+// canMail reports whether there is a server and a sender to mail with.
+func (a *app) canMail() bool {
+	c := a.settings.Config
+	return !a.known || c.SMTP.Server != "" && c.Mail.ReplyAddress != ""
+}
+
+// queueLine is a line for the mails, or for the transfers while some wait; ready:
+// they can be sent as things are.
+func queueLine(name string, q event.Queue, ready bool, w int) string {
 	word, rest := "ok", ""
 	for _, x := range []struct {
 		n    int
@@ -247,7 +254,7 @@ func queueLine(name string, q event.Queue, w int) string {
 		word = "held"
 	case q.Deferred > 0:
 		word = "deferred"
-	case q.Queued > 0 && q.Problem != "": // the budget, a mail before it
+	case q.Queued > 0 && (q.Problem != "" || !ready): // the budget, a mail before it
 		word = "waiting"
 	case q.Queued > 0:
 		word = "sending"
