@@ -26,6 +26,7 @@ type export struct {
 	to             string // -, FILE.zip, FILE.tar, or a folder
 	bare           bool   // a folder without one for the event in it
 	fresh          bool   // an archive takes no other file's place
+	needs          int64  // about so many bytes are written; 0: not known
 	wrote          func(n int)
 	events, images int
 	bytes          int64  // of an archive
@@ -37,7 +38,7 @@ func exportOne(ctx context.Context, f *flags, e events, words []string) error {
 	if err != nil {
 		return err
 	}
-	out := export{to: x.ID, bare: true}
+	out := export{to: x.ID, bare: true, needs: exportBytes(x)}
 	if len(words) == 2 {
 		out.to = words[1]
 	}
@@ -49,24 +50,25 @@ func exportChosen(ctx context.Context, f *flags, e events, filter event.Filter, 
 	if len(words) == 1 {
 		out.to = words[0]
 	}
-	ids, files, err := e.oldestFirst(ctx, filter)
+	ids, files, needs, err := e.oldestFirst(ctx, filter)
 	if err != nil {
 		return err
 	}
+	out.needs = needs
 	return out.run(ctx, f, e, ids, files)
 }
 
 // oldestFirst returns the ids of the events that f chooses, as they came, and how
-// many files they have.
-func (e events) oldestFirst(ctx context.Context, f event.Filter) (ids []string, files int, err error) {
+// many files and about how many bytes they have.
+func (e events) oldestFirst(ctx context.Context, f event.Filter) (ids []string, files int, bytes int64, err error) {
 	for x, err := range e.chosen(ctx, f) {
 		if err != nil {
-			return nil, 0, err
+			return nil, 0, 0, err
 		}
-		ids, files = append(ids, x.ID), files+len(x.Images)+1
+		ids, files, bytes = append(ids, x.ID), files+len(x.Images)+1, bytes+exportBytes(x)
 	}
 	slices.Reverse(ids)
-	return ids, files, nil
+	return ids, files, bytes, nil
 }
 
 // run exports and says what went where. Under its name an archive, and in a folder
@@ -83,6 +85,9 @@ func (x *export) run(ctx context.Context, f *flags, e events, ids []string, file
 			err = fmt.Errorf("nothing was exported: %w", err)
 		}
 	default:
+		if err = x.room(x.to); err != nil {
+			return fmt.Errorf("nothing was exported: %w", err)
+		}
 		err = x.files(ctx, e, ids, x.place)
 		if err != nil && !errors.Is(err, errLeftOut) {
 			err = fmt.Errorf("the export broke off after %s and is not whole: %w", counted(x.images, "image"), err)
@@ -114,6 +119,9 @@ func (x *export) file(ctx context.Context, e events, ids []string, files int) er
 		if form = asZip; files > event.ZipFiles {
 			return fmt.Errorf("%d files are too many for a zip, which holds %d: choose fewer events, or a tar", files, event.ZipFiles)
 		}
+	}
+	if err := x.room(filepath.Dir(x.to)); err != nil {
+		return err
 	}
 	if x.fresh {
 		write = durable.WriteNew

@@ -49,11 +49,11 @@ func (s *saver) save(ctx context.Context, x tui.Export) (tui.Saved, error) {
 	var ids []string
 	var files int
 	if x.ID == "" {
-		ids, files, err = s.oldestFirst(ctx, x.Filter)
+		ids, files, out.needs, err = s.oldestFirst(ctx, x.Filter)
 	} else {
 		var e event.Stored
 		if e, err = s.one(ctx, x.ID); err == nil {
-			ids, files = []string{x.ID}, len(e.Images)+1
+			ids, files, out.needs = []string{x.ID}, len(e.Images)+1, exportBytes(e)
 		}
 	}
 	if err == nil && len(ids) == 0 {

@@ -98,7 +98,7 @@ func (s *Store) full(maxBytes int64) error {
 // low reports whether the disk has less left than the reserve (on a small disk, a tenth of it).
 func (s *Store) low() bool {
 	free, size := s.disk()
-	return size > 0 && free < min(reserve, size/10)
+	return size > 0 && free < Reserve(size)
 }
 
 // victim takes the event that is to go next out of the plan; "" where there is none.

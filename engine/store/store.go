@@ -34,6 +34,9 @@ const metaName = "event.json"
 // matter more than images.
 const reserve = 64 << 20
 
+// Reserve is what is kept free of a disk of so many bytes: on a small one a tenth.
+func Reserve(size int64) int64 { return min(reserve, size/10) }
+
 // eventCost is what an event takes beside its images: a folder and event.json, a
 // block each. So a flood of events without images is bounded too.
 const eventCost = 8 << 10
