@@ -26,6 +26,8 @@ const (
 	leastActivity  = 4.0  // no smaller change against the short mean is activity
 	startNoise     = 0.7  // mean absolute deviation taken as known before anything was seen
 	mostNoise      = 20.0
+	aloneFactor    = 1.25 // mean of a normal deviation over that of the smaller of itself and a second difference
+	leastWant      = 16.0 // darker blocks tell nothing about light
 
 	renewLines = 8 // bounds change slowly: one line in so many is renewed with each plane
 
@@ -47,11 +49,16 @@ type background struct {
 	bound []float32 // deviation that is motion at sensitivity 5, in the reference's light
 	short []float32 // mean of the last half second, reference light
 
-	dev    []float32       // deviation of this plane, signed; 1 is motion at sensitivity 5
-	now    []float32       // this plane, reference light
-	active []byte          // changes against the short mean
-	stir   []time.Duration // when the block, together with a neighbour, was last active
-	moved  []time.Duration // when a blob of which it was a part last moved
+	dev     []float32       // deviation of this plane, signed; 1 is motion at sensitivity 5
+	rel     []float32       // the change as a part of its luma in the present light
+	now     []float32       // this plane, reference light
+	state   []byte          // asKnown, differs or lit
+	differ  []int32         // blocks that differed before local light was found
+	reached []int32         // blocks that are lit
+	links   []byte          // of a block that differs: neighbours in the same light
+	active  []byte          // changes against the short mean
+	stir    []time.Duration // when the block, together with a neighbour, was last active
+	moved   []time.Duration // when a blob of which it was a part last moved
 
 	flicker
 
@@ -63,6 +70,7 @@ type background struct {
 	unsteady time.Duration // last moment at which the light was changing, in the warm-up
 	last     time.Duration
 	changed  float64       // part of the picture that deviated in the last plane
+	busy     bool          // an event kept blocks from being learned in the last plane
 	absorbed time.Duration // last moment at which something of an event was learned at once
 }
 
@@ -75,6 +83,7 @@ func (b *background) resize(p *frame.Plane) {
 	*b = background{
 		w: p.Width, h: p.Height, scale: p.Scale, pw: p.PicWidth, ph: p.PicHeight,
 		mean: make([]float32, n), older: make([]float32, n), noise: make([]float32, n), bound: make([]float32, n), short: make([]float32, n),
+		rel: make([]float32, n), state: make([]byte, n), links: make([]byte, n), differ: make([]int32, 0, n), reached: make([]int32, 0, n),
 		dev: make([]float32, n), now: make([]float32, n), active: make([]byte, n), stir: make([]time.Duration, n), moved: make([]time.Duration, n),
 		flicker: newFlicker(n),
 	}
@@ -105,26 +114,28 @@ func (b *background) compare(p *frame.Plane, at time.Duration) bool {
 		return false
 	}
 	b.changed = changed
+	b.local(p.Pix)
 	b.activity(at)
 	return true
 }
 
-// deviations fills now, dev and active and returns the part of the picture that deviates.
+// deviations fills now, dev, rel, state, differ and active and returns the part of the picture that deviates.
 func (b *background) deviations(pix []byte) float64 {
 	g, o := float32(b.light.gain), float32(b.light.offset)
 	inv := 1 / g
 	amp := max(g, 1)
 	count := 0
+	b.differ = b.differ[:0]
 	for i, c := range pix {
 		if b.unknown != nil && b.unknown[i] != 0 {
-			b.dev[i], b.active[i], b.now[i] = 0, 0, b.short[i]
+			b.dev[i], b.rel[i], b.active[i], b.state[i], b.now[i] = 0, 0, 0, differs, b.short[i]
 			continue
 		}
 		m := b.mean[i]
 		x := (float32(c) - o) * inv
 		b.now[i] = x
 		if m != m {
-			b.dev[i], b.active[i] = 0, 0
+			b.dev[i], b.rel[i], b.active[i], b.state[i] = 0, 0, 0, differs
 			continue
 		}
 		want := g*m + o
@@ -140,7 +151,11 @@ func (b *background) deviations(pix []byte) float64 {
 			}
 		}
 		d := r / bound
-		b.dev[i] = d
+		b.dev[i], b.rel[i], b.state[i] = d, r/max(want, leastWant), asKnown
+		if abs(d) >= knownPart {
+			b.state[i] = differs
+			b.differ = append(b.differ, int32(i))
+		}
 		if abs(d) >= 1 {
 			count++
 		}
@@ -168,10 +183,15 @@ func (b *background) within(i int, want float32) float32 {
 	return b.bound[i] + lightDoubt*abs(want-b.mean[i])
 }
 
+// want is the luma of a block in the present light of the whole picture.
+func (b *background) want(i int) float32 {
+	return max(float32(b.light.gain)*b.mean[i]+float32(b.light.offset), leastWant)
+}
+
 // part is the change of a block as a part of its luma in the present light.
 func (b *background) part(i int) (want, part float32) {
 	g, o := float32(b.light.gain), float32(b.light.offset)
-	want = max(g*b.mean[i]+o, 16)
+	want = b.want(i)
 	return want, (g*b.now[i] + o - want) / want
 }
 
@@ -221,7 +241,8 @@ func (b *background) learn(p *frame.Plane, keep []byte, at time.Duration) {
 	// Far from the reference's light the correction is less sure (a white table
 	// top that the sensor clips): learn less then, as light mostly comes back.
 	drift /= 1 + float32(math.Abs(b.light.shiftAt(128))/lightNear)
-	held := false
+	busy := b.busy // of the plane before: what it knows of blocks does not part at the edge of an event
+	b.busy = false
 	for i, x := range b.now {
 		if b.unknown != nil && b.unknown[i] != 0 {
 			continue
@@ -231,30 +252,42 @@ func (b *background) learn(p *frame.Plane, keep []byte, at time.Duration) {
 			continue
 		}
 		b.short[i] += short * (x - b.short[i])
-		if b.out[i] == away && abs(b.dev[i]) < backPart {
+		if b.out[i] == away && abs(b.dev[i]) < backPart && b.state[i] != lit {
 			b.comeBack(i, at)
 		}
 		if keep[i] != 0 {
-			held = true
+			b.busy = true
 			continue
 		}
 		if abs(b.dev[i]) >= 1 && at-b.stir[i] >= stillTime {
 			b.absorb(i)
 			continue
 		}
+		if busy && b.state[i] == lit {
+			continue // what is learned of a patch of light must not stop at a visitor's outline
+		}
 		e := x - b.mean[i]
 		if f := b.height[i]; f > 0 && flickerPart*abs(e) > f && abs(b.dev[i]) < 1 {
 			b.height[i] = flickerPart * abs(e) // it goes on, below its bound
 		}
 		b.mean[i] += drift * e
-		b.noise[i] = min(b.noise[i]+noise*(min(abs(e)*g, 4*b.noise[i]+4)-b.noise[i]), mostNoise)
+		b.noise[i] = min(b.noise[i]+noise*(min(b.alone(i, abs(e)*g), 4*b.noise[i]+4)-b.noise[i]), mostNoise)
 	}
 	b.planes++
 	b.renew(b.planes%renewLines, renewLines)
 	b.fade(b.planes%renewLines, dt*renewLines, at)
-	if !held {
+	if !b.busy {
 		b.rebase(rate(dt, lightTime))
 	}
+}
+
+// alone is a block's deviation e from the scene without what its neighbours left and
+// right share, which is light and no noise (a second difference: Immerkaer 1996).
+func (b *background) alone(i int, e float32) float32 {
+	if i > 0 && i+1 < len(b.rel) {
+		e = min(e, abs(b.rel[i]-(b.rel[i-1]+b.rel[i+1])/2)*b.want(i))
+	}
+	return aloneFactor * e
 }
 
 // meet takes up a block at the first value that is known of it.
