@@ -26,7 +26,7 @@ const (
 	leastActivity  = 4.0  // no smaller change against the short mean is activity
 	startNoise     = 0.7  // mean absolute deviation taken as known before anything was seen
 	mostNoise      = 20.0
-	aloneFactor    = 1.25 // mean of a normal deviation over that of the smaller of itself and a second difference
+	aloneFactor    = 1.06 // mean of a normal deviation over that of the smaller of itself and a second difference
 	leastWant      = 16.0 // darker blocks tell nothing about light
 
 	renewLines = 8 // bounds change slowly: one line in so many is renewed with each plane
@@ -70,7 +70,6 @@ type background struct {
 	unsteady time.Duration // last moment at which the light was changing, in the warm-up
 	last     time.Duration
 	changed  float64       // part of the picture that deviated in the last plane
-	busy     bool          // an event kept blocks from being learned in the last plane
 	absorbed time.Duration // last moment at which something of an event was learned at once
 }
 
@@ -241,8 +240,7 @@ func (b *background) learn(p *frame.Plane, keep []byte, at time.Duration) {
 	// Far from the reference's light the correction is less sure (a white table
 	// top that the sensor clips): learn less then, as light mostly comes back.
 	drift /= 1 + float32(math.Abs(b.light.shiftAt(128))/lightNear)
-	busy := b.busy // of the plane before: what it knows of blocks does not part at the edge of an event
-	b.busy = false
+	held := false
 	for i, x := range b.now {
 		if b.unknown != nil && b.unknown[i] != 0 {
 			continue
@@ -256,15 +254,12 @@ func (b *background) learn(p *frame.Plane, keep []byte, at time.Duration) {
 			b.comeBack(i, at)
 		}
 		if keep[i] != 0 {
-			b.busy = true
+			held = true
 			continue
 		}
 		if abs(b.dev[i]) >= 1 && at-b.stir[i] >= stillTime {
 			b.absorb(i)
 			continue
-		}
-		if busy && b.state[i] == lit {
-			continue // what is learned of a patch of light must not stop at a visitor's outline
 		}
 		e := x - b.mean[i]
 		if f := b.height[i]; f > 0 && flickerPart*abs(e) > f && abs(b.dev[i]) < 1 {
@@ -276,18 +271,19 @@ func (b *background) learn(p *frame.Plane, keep []byte, at time.Duration) {
 	b.planes++
 	b.renew(b.planes%renewLines, renewLines)
 	b.fade(b.planes%renewLines, dt*renewLines, at)
-	if !b.busy {
+	if !held {
 		b.rebase(rate(dt, lightTime))
 	}
 }
 
-// alone is a block's deviation e from the scene without what its neighbours left and
-// right share, which is light and no noise (a second difference: Immerkaer 1996).
+// alone is a block's deviation e from the scene without what it shares with its
+// neighbours on both axes, which is light and no noise (second differences: Immerkaer 1996).
 func (b *background) alone(i int, e float32) float32 {
-	if i > 0 && i+1 < len(b.rel) {
-		e = min(e, abs(b.rel[i]-(b.rel[i-1]+b.rel[i+1])/2)*b.want(i))
+	if i < b.w || i+b.w >= len(b.rel) {
+		return e
 	}
-	return aloneFactor * e
+	c, across, down := b.rel[i], b.rel[i-1]+b.rel[i+1], b.rel[i-b.w]+b.rel[i+b.w]
+	return aloneFactor * min(e, max(abs(c-across/2), abs(c-down/2))*b.want(i))
 }
 
 // meet takes up a block at the first value that is known of it.
