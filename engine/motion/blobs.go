@@ -29,7 +29,7 @@ var deviation = [...]float32{2.44, 1.95, 1.56, 1.25, 1, 0.8, 0.64, 0.51, 0.41}
 
 const rejected = 1<<16 - 1 // label of a blob that is none
 
-// two is two blocks on, as those on an outline are part object, part ground.
+// two is two blocks on, across and down, as those on an outline are part object, part ground.
 var two = [...][2]int{{-2, 0}, {2, 0}, {0, -2}, {0, 2}}
 
 // blob is a connected area of blocks that deviate from the scene.
@@ -161,31 +161,45 @@ func (v *view) flood(b *background, from int32, id uint16, full float32, at time
 
 // sharp reports whether the blob in hand has the outline or the texture of an
 // object. Soft shadows and lamps change the light smoothly. They scale what they
-// fall on, so changes are compared as parts of the scene's luma.
+// fall on, so changes are compared as parts of the scene's luma. Where most of what
+// surrounds it is lit, it may be the edge of a beam: that is straight, and only what
+// changes along both axes counts (a corner, not an edge: Moravec 1980).
 func (v *view) sharp(b *background) bool {
 	n := float32(len(v.members))
-	need := min(sharpLine*float32(math.Sqrt(float64(n))), sharpPart*n)
-	count := float32(0)
+	edges, corners, around, inLight := 0, 0, 0, 0
 	for _, m := range v.members {
 		i := int(m)
 		x, y := i%v.w, i/v.w
 		want, part := b.part(i)
 		bound := b.within(i, want)
-		for _, to := range two {
+		var along [2]bool
+		for k, to := range two {
 			nx, ny := x+to[0], y+to[1]
 			if nx < 0 || ny < 0 || nx >= v.w || ny >= v.h {
 				continue
 			}
-			if w, p := b.part(ny*v.w + nx); abs(p-part)*min(w, want) >= bound {
-				count++
-				break
+			j := ny*v.w + nx
+			if v.labels[j] != v.labels[i] {
+				around++
+				if b.state[j] == lit {
+					inLight++
+				}
+			}
+			if w, p := b.part(j); abs(p-part)*min(w, want) >= bound {
+				along[k/2] = true
 			}
 		}
-		if count >= need {
-			return true
+		if along[0] || along[1] {
+			edges++
+		}
+		if along[0] && along[1] {
+			corners++
 		}
 	}
-	return false
+	if inLight*2 > around {
+		edges = corners
+	}
+	return float32(edges) >= min(sharpLine*float32(math.Sqrt(float64(n))), sharpPart*n)
 }
 
 // settled reports whether the blob in hand, still for a while, is background from now on.

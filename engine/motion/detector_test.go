@@ -335,3 +335,30 @@ func BenchmarkStep(b *testing.B) {
 		})
 	}
 }
+
+// TestLightOnAPart is a lamp that lights a part of the picture, and a visitor in it.
+func TestLightOnAPart(t *testing.T) {
+	s := vga(40, 0.8)
+	s.shade = func(t, x, y float64) float64 {
+		if t < 10 || t >= 28 {
+			return 0.5
+		}
+		d := (x-0.4)*(x-0.4) + (y-0.4)*(y-0.4)
+		return 0.5 * (1 + 1.5*math.Exp(-d/0.08))
+	}
+	check(t, s, s.run(t)[0])
+	s.objects = []object{{w: 60, h: 140, luma: 40, path: walk(14, 22, 200, 640)}}
+	check(t, s, s.run(t)[0], span{14, 22})
+}
+
+// TestBeam sweeps a beam with a straight edge over the picture.
+func TestBeam(t *testing.T) {
+	s := vga(30, 0.8)
+	s.light = func(float64) (float64, float64) { return 0.3, 8 }
+	s.shade = func(t, x, y float64) float64 {
+		side := (x - math.Mod(t, 10)*0.4 + 0.5) / 0.15
+		low := math.Min(math.Max((y-0.35)/0.06, 0), 1)
+		return 1 + 2*math.Exp(-side*side)*low
+	}
+	check(t, s, s.run(t)[0])
+}
