@@ -8,6 +8,7 @@ import (
 
 	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
+	uv "github.com/charmbracelet/ultraviolet"
 
 	"watchpost/engine/config"
 	"watchpost/engine/event"
@@ -35,10 +36,14 @@ const keysTaken = 150 * time.Millisecond
 type app struct {
 	calls
 	now      func() time.Time
-	ascii    bool   // fold the frame
-	attached bool   // the engine runs elsewhere
-	files    *Files // nil: no file may be written here
-	ask      bool   // the terminal does not tell its size: ask it
+	ascii    bool             // fold the frame
+	attached bool             // the engine runs elsewhere
+	files    *Files           // nil: no file may be written here
+	ask      bool             // the terminal does not tell its size: ask it
+	greys    bool             // the terminal shows half blocks in 256 colours
+	wrote    func() int64     // bytes that its line has taken
+	elapsed  func() time.Time // for measuring the line: now may be set, this one runs
+	flush    time.Duration    // how often what is drawn is written
 
 	w, h    int
 	at      int // which page
@@ -69,7 +74,7 @@ type app struct {
 }
 
 func newApp(ctx context.Context, b Backend, now func() time.Time) *app {
-	a := &app{calls: calls{ctx, b}, now: now}
+	a := &app{calls: calls{ctx, b}, now: now, wrote: func() int64 { return 0 }, elapsed: time.Now}
 	for _, p := range pages {
 		a.pages = append(a.pages, p.make(a))
 	}
@@ -104,6 +109,8 @@ func (a *app) askSize() tea.Cmd {
 	}
 	return tea.Raw(term.AskSize)
 }
+
+func (a *app) cameraPage() *cameraPage { return a.pages[cameraAt].(*cameraPage) }
 
 func (a *app) mailPage() *mailPage { return a.pages[mailAt].(*mailPage) }
 
@@ -149,6 +156,8 @@ func (a *app) update(msg tea.Msg) tea.Cmd {
 		return a.configured(m)
 	case reconfigMsg:
 		return a.config(false)
+	case viewMsg, viewTickMsg, uv.PrimaryDeviceAttributesEvent:
+		return a.cameraPage().live.update(a, msg)
 	case queueMsg, queueDoneMsg:
 		return a.pages[queueAt].(*queuePage).done(a, m)
 	case storedMsg:
@@ -268,6 +277,7 @@ func (a *app) open(at int) tea.Cmd {
 	if e := a.editor(); e != nil {
 		e.leave(a)
 	}
+	a.cameraPage().live.end()
 	a.at, a.helping = at, false
 	return a.pages[at].opened(a)
 }

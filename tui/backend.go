@@ -24,6 +24,7 @@ type Backend interface {
 	Diagnose(ctx context.Context, changes []config.Change, step func(event.Step)) (ok bool, err error)
 	DiagnoseTransfer(ctx context.Context, name string, changes []config.Change, step func(event.Step)) (ok bool, err error)
 	Fire(ctx context.Context, trigger string) (event.Firing, error)
+	View(ctx context.Context) (event.View, error)
 	Queue(ctx context.Context) ([]event.Mail, error)
 	Retry(ctx context.Context, id string) error
 	Drop(ctx context.Context, id string) error
@@ -92,6 +93,11 @@ type (
 		trigger string
 		firing  event.Firing
 		err     error
+	}
+	viewMsg struct {
+		run  int // which live view
+		view event.View
+		err  error
 	}
 	queueMsg struct {
 		mails []event.Mail
@@ -229,6 +235,13 @@ func (c calls) fire(trigger string) tea.Cmd {
 	return c.within(callTime, func(ctx context.Context) tea.Msg {
 		f, err := c.b.Fire(ctx, trigger)
 		return firedMsg{trigger, f, err}
+	})
+}
+
+func (c calls) view(run int) tea.Cmd {
+	return c.within(callTime, func(ctx context.Context) tea.Msg {
+		v, err := c.b.View(ctx)
+		return viewMsg{run, v, err}
 	})
 }
 

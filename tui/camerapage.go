@@ -1,18 +1,29 @@
 package tui
 
 import (
+	"errors"
 	"fmt"
+	"strings"
+	"time"
 
+	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
+	uv "github.com/charmbracelet/ultraviolet"
+	"github.com/charmbracelet/x/ansi"
 
 	"watchpost/engine/config"
+	"watchpost/engine/event"
 )
 
-// cameraPage edits where the images come from, and tells what the camera delivers.
-type cameraPage struct{ *settings }
+// cameraPage edits where the images come from, tells what the camera delivers and,
+// where somebody asks for it, shows it.
+type cameraPage struct {
+	*settings
+	live live
+}
 
 func newCameraPage(a *app) *cameraPage {
-	p := &cameraPage{newSettings(a, cameraAt, cameraFields)}
+	p := &cameraPage{settings: newSettings(a, cameraAt, cameraFields)}
 	p.empties = func(k string) string {
 		if k == "camera.source" {
 			return firstCamera(a)
@@ -92,10 +103,16 @@ func (a *app) bufferHolds() (images, seconds int) {
 }
 
 func (p *cameraPage) hint(a *app) string {
-	return p.settings.hint(a, "Tab or Enter enters the first field; picture, zones, walk test come later.")
+	if p.live.on {
+		return p.settings.hint(a, p.liveHint(a))
+	}
+	return p.settings.hint(a, "Tab or Enter enters the first field; v shows what the camera sees. Zones and a walk test come later.")
 }
 
 func (p *cameraPage) body(a *app, w, h int) ([]string, *tea.Position) {
+	if p.live.on && !p.live.begins() {
+		return p.shows(a, w, h), nil
+	}
 	c := a.status.Camera
 	picture, rate := "not known yet", fmt.Sprintf("%.0f frames a second", a.pages[statusAt].(*statusPage).fps)
 	if c.Width > 0 {
@@ -124,4 +141,214 @@ func (p *cameraPage) body(a *app, w, h int) ([]string, *tea.Position) {
 		short = append(short, problem...)
 	}
 	return p.draws(a, w, h, tail, short[:min(len(short), 3)])
+}
+
+// How the live view is paced. A picture is asked for when the last one has been drawn:
+// the terminal is asked what it is (DA1), and answers that behind all that was sent
+// before. How long that takes beside how much was sent is what the line carries.
+const (
+	liveEvery  = 250 * time.Millisecond // at the soonest
+	liveRetry  = 2 * time.Second        // while there is no picture
+	liveAnswer = 10 * time.Second       // for so long the terminal may be drawing
+	liveSample = 600                    // bytes from which on the rate is worth something; below, a busy box looks like a slow line
+	liveStill  = 1200                   // bytes a second below which a picture comes on demand: 9600 baud has 960
+	liveTries  = 2000                   // from which on half blocks are tried: the first picture in them is 8 kB
+	liveGreys  = 8000                   // below which they are given up
+)
+
+// live is the live view. It is off until somebody asks for it.
+type live struct {
+	on, busy bool // busy: a picture is asked for or being drawn, or will be
+	still    bool // the line is slow: a picture on demand
+	greys    bool // half blocks
+	tooSlow  bool // for half blocks; it stays so until the view is opened again
+	run      int
+	view     event.View
+	why      string // there is none, in words; both empty: none yet
+	pic      picture
+
+	from   time.Time // when drawing began, and what the line had taken then
+	taken  int64
+	asking int // the question that the terminal has not answered; 0: none
+	asked  int
+	base   time.Duration // the soonest answer, and the bytes before it
+	with   int64
+}
+
+// viewTickMsg ends a wait of a live view.
+type viewTickMsg struct {
+	run int
+	to  int // what is next
+	n   int // which question
+}
+
+const (
+	toAsk  = iota // ask the terminal whether it has drawn
+	toGive        // give up waiting for the answer
+	toLook        // ask for a picture
+)
+
+func (l *live) tick(d time.Duration, to int) tea.Cmd {
+	m := viewTickMsg{l.run, to, l.asked}
+	return tea.Tick(d, func(time.Time) tea.Msg { return m })
+}
+
+func (l *live) begin(a *app) tea.Cmd {
+	*l = live{on: true, run: l.run + 1}
+	return l.draws(a) // other keys in the key line: how soon a terminal answers that has little to draw
+}
+
+// begins reports whether nothing is known yet of camera and line: what was on the
+// page stays until it is.
+func (l *live) begins() bool { return len(l.view.Luma) == 0 && l.why == "" && !l.still }
+
+func (l *live) end() { *l = live{run: l.run} }
+
+// draws lets what Update has changed be drawn, and then asks the terminal.
+func (l *live) draws(a *app) tea.Cmd {
+	l.busy, l.from, l.taken = true, a.elapsed(), a.wrote()
+	return l.tick(a.flush+10*time.Millisecond, toAsk)
+}
+
+func (l *live) update(a *app, msg tea.Msg) tea.Cmd {
+	switch m := msg.(type) {
+	case viewMsg:
+		if m.run != l.run || !l.on {
+			return nil
+		}
+		l.why, l.view = "", m.view
+		if m.err == nil && !viewOK(m.view) {
+			m.err = errors.New("the service's picture cannot be read; is it of another version?")
+		}
+		if m.err != nil {
+			l.view, l.why, l.pic = event.View{}, because(m.err), picture{}
+			return l.tick(liveRetry, toLook)
+		}
+		return l.draws(a)
+	case viewTickMsg:
+		if m.run != l.run || !l.on {
+			return nil
+		}
+		switch m.to {
+		case toAsk:
+			l.asked++
+			l.asking = l.asked
+			return tea.Batch(tea.Raw(ansi.RequestPrimaryDeviceAttributes), l.tick(liveAnswer, toGive))
+		case toGive:
+			if m.n == l.asking { // stalled, or it does not answer such questions
+				l.asking, l.busy, l.still = 0, false, true
+			}
+		case toLook:
+			if a.helping || a.qu != nil { // nobody sees it
+				return l.tick(2*liveEvery, toLook)
+			}
+			return a.calls.view(l.run)
+		}
+	case uv.PrimaryDeviceAttributesEvent:
+		if l.on && l.asking > 0 {
+			return l.drawn(a, a.elapsed().Sub(l.from), a.wrote()-l.taken)
+		}
+	}
+	return nil
+}
+
+// drawn is called when the terminal has drawn n bytes, after d. The line is left
+// alone for as long as that took, so that keys find it free.
+func (l *live) drawn(a *app, d time.Duration, n int64) tea.Cmd {
+	l.asking = 0
+	first, greys := l.base == 0, l.greys
+	if more := n - l.with; !first && more >= liveSample {
+		rate := func(d time.Duration) float64 { return float64(more) / max(d, 10*time.Millisecond).Seconds() }
+		least, most := rate(d-l.base), rate(d-l.base-a.flush) // the renderer's clock makes it uncertain
+		l.still = most < liveStill
+		l.tooSlow = l.tooSlow || l.greys && more >= 5*liveSample && most < liveGreys
+		l.greys = a.greys && !l.tooSlow && (l.greys || least >= liveTries)
+	} else if first || d < l.base {
+		l.base, l.with = max(d, 1), n
+	}
+	switch {
+	case l.greys != greys: // the same picture in another way, to be measured too
+		return l.draws(a)
+	case l.still && !first:
+		l.busy = false
+		return nil
+	}
+	return l.tick(max(liveEvery-d, d-l.base), toLook)
+}
+
+func (p *cameraPage) opened(*app) tea.Cmd { return nil }
+
+func (p *cameraPage) key(a *app, k tea.KeyPressMsg) (tea.Cmd, bool) {
+	l := &p.live
+	switch {
+	case l.on && key.Matches(k, keys.LiveEnd):
+		l.end()
+	case key.Matches(k, keys.Live):
+		return l.begin(a), true
+	case l.on && key.Matches(k, keys.LiveNew) && l.busy:
+		a.say = "A picture is on its way; it is renewed by itself as fast as this line can."
+	case l.on && key.Matches(k, keys.LiveNew):
+		l.busy = true
+		return a.calls.view(l.run), true
+	default:
+		cmd, ok := p.settings.key(a, k)
+		if p.focused() {
+			l.end()
+		}
+		return cmd, ok
+	}
+	return nil, true
+}
+
+func (p *cameraPage) bindings(a *app) []key.Binding {
+	switch {
+	case p.focused():
+		return p.settings.bindings(a)
+	case p.live.on:
+		return []key.Binding{keys.LiveEnd, keys.LiveNew, bind("tab", "fields"), keys.Privacy, keys.Quit}
+	}
+	return append([]key.Binding{bind("tab", "fields"), keys.Live}, p.settings.bindings(a)[1:]...)
+}
+
+// shows draws the live view: the picture, and below it what each motion trigger makes of it.
+func (p *cameraPage) shows(a *app, w, h int) []string {
+	l := &p.live
+	if a.status.Privacy.On { // what was seen before is not shown either
+		l.view, l.pic = event.View{}, picture{}
+	}
+	switch {
+	case a.status.Privacy.On && l.why == "":
+		return []string{"", "  There is no picture: privacy mode is on."}
+	case l.why != "":
+		return append([]string{""}, place(strings.ToUpper(l.why[:1])+l.why[1:]+" The view goes on when there is one.", w, 4)...)
+	case len(l.view.Luma) == 0:
+		if l.busy {
+			return []string{"", "  Waiting for a picture."}
+		}
+		return []string{"", "  Space takes a picture."}
+	}
+	seen := levels(l.view.Seen, w, max(1, h-4))
+	lines := l.pic.draw(l.view, w-4, max(1, h-len(seen)), l.greys)
+	out := make([]string, 0, h)
+	for _, s := range lines {
+		out = append(out, "  "+s)
+	}
+	return append(out, seen...)
+}
+
+func (p *cameraPage) liveHint(a *app) string {
+	l := &p.live
+	text := "M is what moves, in the corners around it."
+	switch {
+	case l.begins():
+		return "Waiting for a picture. v or Esc ends the live view."
+	case len(l.view.Luma) == 0:
+		return "v or Esc ends the live view."
+	case len(l.view.Seen) == 0:
+		text = "No trigger watches for motion: 3 opens the Triggers page, where a adds one."
+	}
+	if l.still {
+		return text + " The line is slow: this is the picture of " + l.view.At.In(a.clock().Location()).Format("15:04:05") + ", space takes a new one."
+	}
+	return text + " v or Esc ends the live view."
 }

@@ -40,7 +40,9 @@ type fake struct {
 	kept       event.Kept
 	stored     []event.Stored
 	watchErr   error
-	privacyErr error // what Privacy returns
+	privacyErr error                           // what Privacy returns
+	view       func(n int) (event.View, error) // what the camera sees, the nth time; nil: viewOf
+	viewed     int
 	saved      Saved // what an export comes to
 	saveErr    error
 }
@@ -339,6 +341,16 @@ func (f *fake) Kept(context.Context, event.Filter) (event.Kept, error) { return 
 func (f *fake) RemoveEvents(_ context.Context, x event.Filter) (int, error) {
 	f.called("remove %s%s", x.ID, x.Trigger)
 	return f.kept.Events, nil
+}
+
+func (f *fake) View(context.Context) (event.View, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.viewed++
+	if f.view != nil {
+		return f.view(f.viewed)
+	}
+	return viewOf(f.viewed, -1), nil
 }
 
 // save writes nothing.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/colorprofile"
 	"github.com/charmbracelet/x/ansi"
 	"github.com/charmbracelet/x/vt"
 
@@ -30,6 +31,7 @@ type console struct {
 	em    *vt.SafeEmulator
 	keys  *io.PipeWriter
 	bytes atomic.Int64
+	sent  atomic.Int64 // bytes, never set back
 	out   *term.Filter
 	done  chan error
 	f     *fake
@@ -41,6 +43,7 @@ type console struct {
 // that is the program's input is no tty.
 func (c *console) Write(p []byte) (int, error) {
 	c.bytes.Add(int64(len(p)))
+	c.sent.Add(int64(len(p)))
 	c.mu.Lock()
 	c.raw.Write(p)
 	c.mu.Unlock()
@@ -53,14 +56,15 @@ func (c *console) Write(p []byte) (int, error) {
 func start(t *testing.T, f *fake, env string, w, h int) *console {
 	t.Helper()
 	c := &console{t: t, em: vt.NewSafeEmulator(w, h), done: make(chan error, 1), f: f}
-	go io.Copy(io.Discard, c.em) // its replies must be drained
 	tm := term.Of(strings.Fields(env))
 	c.out = term.NewFilter(c, tm)
 	in, keys := io.Pipe()
 	c.keys = keys
+	go c.reply()
 	ctx, cancel := context.WithCancel(context.Background())
 	a := newApp(ctx, f, func() time.Time { return noon })
-	a.ascii = !tm.UTF8
+	a.ascii, a.wrote, a.flush = !tm.UTF8, c.sent.Load, time.Second/60
+	a.greys = tm.UTF8 && tm.Profile >= colorprofile.ANSI256
 	p := tea.NewProgram(a, tea.WithInput(in), tea.WithOutput(c.out), tea.WithEnvironment(strings.Fields(env)),
 		tea.WithColorProfile(tm.Profile), tea.WithFPS(60), tea.WithWindowSize(w, h), tea.WithoutSignalHandler())
 	go func() {
@@ -75,6 +79,22 @@ func start(t *testing.T, f *fake, env string, w, h int) *console {
 		c.em.InputPipe().(io.Closer).Close() // ends the drain; Close itself races with Read
 	})
 	return c
+}
+
+// reply passes the terminal's answers to DA1 on; the others are drained.
+func (c *console) reply() {
+	buf := make([]byte, 256)
+	for {
+		n, err := c.em.Read(buf)
+		if err != nil {
+			return
+		}
+		if s := string(buf[:n]); strings.HasPrefix(s, "\x1b[?") && strings.HasSuffix(s, "c") {
+			if _, err := c.keys.Write(buf[:n]); err != nil {
+				return
+			}
+		}
+	}
 }
 
 const xterm = "TERM=xterm-256color LANG=C.UTF-8"

@@ -24,6 +24,7 @@ var keys = struct {
 	Filter, Export, ExportAll                   key.Binding
 	Remove, RemoveAll                           key.Binding
 	Details                                     key.Binding
+	Live, LiveEnd, LiveNew                      key.Binding
 }{
 	Test:     bind("t", "test mail", "t", "ctrl+t"),
 	Diagnose: bind("d", "diagnose", "d", "ctrl+d"),
@@ -82,5 +83,8 @@ var keys = struct {
 	Remove:      bind("x", "remove", "x"),
 	RemoveAll:   bind("X", "remove all shown", "X"),
 	Details:     bind("i", "details", "i"),
+	Live:        bind("v", "live view", "v"),
+	LiveEnd:     bind("v", "end live view", "v", "esc", "ctrl+g"),
+	LiveNew:     bind("space", "new picture", "space"),
 	Good:        bind("r", "last good settings", "r"),
 }

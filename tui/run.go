@@ -9,6 +9,7 @@ import (
 	"time"
 
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/colorprofile"
 
 	"watchpost/tui/term"
 )
@@ -72,6 +73,8 @@ func Run(ctx context.Context, b Backend, o Options) error {
 	a := newApp(inner, b, o.Now)
 	a.attached, a.files = o.Attached, o.Files
 	a.ascii, a.ask = !t.UTF8, !term.SizeKnown(o.Out)
+	a.greys = t.UTF8 && t.Profile >= colorprofile.ANSI256
+	a.wrote, a.flush = tty.Lines.Sent, time.Second/time.Duration(o.FPS)
 	var p *tea.Program
 	p = tea.NewProgram(a,
 		tea.WithInput(term.NewInput(o.In, func() { p.Send(notTextMsg{false}) })),

@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"errors"
 	"slices"
 	"time"
 
@@ -173,6 +174,28 @@ var states = []struct {
 		s.press("4", "shift+tab", "ctrl+k", "'1MB")
 	}},
 	{"camera-source", newFake, func(s *screen) { s.press("4", "tab", "'v4l2:/de") }},
+	{"camera-view", newFake, func(s *screen) { s.looks(viewOf(1, 30), nil) }},
+	{"camera-view-five", newFake, func(s *screen) {
+		v := viewOf(1, 30)
+		for i, name := range []string{"door", "gate", "north side", "roof"} {
+			v.Seen = append(v.Seen, event.Seen{Trigger: name, Level: 0.05 * float64(i), Fires: 0.15, Moving: make([]byte, len(v.Luma))})
+		}
+		v.Seen[4].Second, v.Seen[4].Moving = true, nil
+		s.looks(v, nil)
+	}},
+	{"camera-view-untold", newFake, func(s *screen) {
+		v := viewOf(1, -1)
+		v.Seen, v.Unknown = nil, make([]byte, len(v.Luma))
+		for i := len(v.Luma) / 2; i < len(v.Luma); i++ {
+			v.Unknown[i] = 1
+		}
+		s.looks(v, nil)
+	}},
+	{"camera-view-lost", newFake, func(s *screen) { s.looks(event.View{}, errors.New("there is no picture: the camera is lost")) }},
+	{"camera-view-slow", newFake, func(s *screen) {
+		s.looks(viewOf(1, -1), nil)
+		s.cameraPage().live.still = true
+	}},
 	{"events", newFake, func(s *screen) { s.press("5"); s.send(storedMsg{events: s.f.stored}) }},
 	{"queue", newFake, func(s *screen) { s.press("6"); s.send(queueMsg{mails: s.f.mails}); s.press("down") }},
 	{"queue-deferred", newFake, func(s *screen) {

@@ -365,13 +365,23 @@ const meterCells = 3
 // meter shows a motion level against the level that fires, both in percent of
 // the zone, in steps of a tenth of the latter: a still picture is a still screen.
 func meter(level, fires float64) string {
+	tenths := tenthsOf(level, fires)
+	full := int(min(tenths/10, 1) * meterCells)
+	return fmt.Sprintf("%s/%s %s%s", percent(tenths*fires/10), percent(fires),
+		strings.Repeat("#", full), strings.Repeat(".", meterCells-full))
+}
+
+// tenthsOf is a level in whole tenths of the one that fires, so that what hardly
+// changes is not sent again.
+func tenthsOf(level, fires float64) float64 {
+	if fires <= 0 {
+		return 0
+	}
 	tenths := math.Round(level / fires * 10)
 	if level < fires {
 		tenths = min(tenths, 9) // never look as if it should have fired
 	}
-	full := int(min(tenths/10, 1) * meterCells)
-	return fmt.Sprintf("%s/%s %s%s", percent(tenths*fires/10), percent(fires),
-		strings.Repeat("#", full), strings.Repeat(".", meterCells-full))
+	return tenths
 }
 
 // percent writes a percentage in four columns.

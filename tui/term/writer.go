@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -32,6 +33,7 @@ type Output interface {
 type Writer struct {
 	out     Output
 	tell    chan struct{} // holds one token while stalled and not yet watched
+	sent    atomic.Int64
 	mu      sync.Mutex
 	stalled bool
 }
@@ -53,6 +55,7 @@ func (w *Writer) Write(p []byte) (int, error) {
 		part := rest[:min(chunk, len(rest))]
 		n, err := w.write(part, patience)
 		rest = rest[n:]
+		w.sent.Add(int64(n))
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			w.stalled = true
 			select {
@@ -67,6 +70,9 @@ func (w *Writer) Write(p []byte) (int, error) {
 	}
 	return len(p), nil
 }
+
+// Sent is how many bytes the line has taken so far.
+func (w *Writer) Sent() int64 { return w.sent.Load() }
 
 // write hands p over, waiting at most d. Files without deadlines wait for ever.
 func (w *Writer) write(p []byte, d time.Duration) (int, error) {
