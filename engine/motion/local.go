@@ -69,7 +69,8 @@ func (b *background) eachAround(i int, f func(j int)) {
 // linked reports whether the same light falls on two blocks.
 func (b *background) linked(pix []byte, i, j int) bool {
 	ci, cj, mi, mj := float32(pix[i]), float32(pix[j]), b.mean[i], b.mean[j]
-	slack := linkPart * max(b.within(i, ci), b.within(j, cj))
+	// What flickers is no reason to take one light for another.
+	slack := linkPart * max(b.calm[i]+lightDoubt*abs(ci-mi), b.calm[j]+lightDoubt*abs(cj-mj))
 	return abs(b.rel[i]-b.rel[j])*min(b.want(i), b.want(j)) < slack ||
 		abs(ci*mj-cj*mi) < slack*max(mi, mj) // false where one was never known
 }

@@ -47,6 +47,7 @@ type background struct {
 	older []float32 // the scene before the last thing that was learned at once; NaN: none
 	noise []float32 // mean absolute deviation
 	bound []float32 // deviation that is motion at sensitivity 5, in the reference's light
+	calm  []float32 // the same where nothing flickers
 	short []float32 // mean of the last half second, reference light
 
 	dev     []float32       // deviation of this plane, signed; 1 is motion at sensitivity 5
@@ -81,7 +82,7 @@ func (b *background) resize(p *frame.Plane) {
 	n := p.Width * p.Height
 	*b = background{
 		w: p.Width, h: p.Height, scale: p.Scale, pw: p.PicWidth, ph: p.PicHeight,
-		mean: make([]float32, n), older: make([]float32, n), noise: make([]float32, n), bound: make([]float32, n), short: make([]float32, n),
+		mean: make([]float32, n), older: make([]float32, n), noise: make([]float32, n), bound: make([]float32, n), calm: make([]float32, n), short: make([]float32, n),
 		rel: make([]float32, n), state: make([]byte, n), links: make([]byte, n), differ: make([]int32, 0, n), reached: make([]int32, 0, n),
 		dev: make([]float32, n), now: make([]float32, n), active: make([]byte, n), stir: make([]time.Duration, n), moved: make([]time.Duration, n),
 		flicker: newFlicker(n),
@@ -172,7 +173,9 @@ func (b *background) renew(first, step int) {
 	for y := first; y < b.h; y += step {
 		for i := y * b.w; i < (y+1)*b.w; i++ {
 			edge, flicker := b.around(i)
-			b.bound[i] = max(leastDeviation, noiseFactor*b.noise[i]*amp, flicker*amp) + edgeDoubt*amp*edge
+			least := max(leastDeviation, noiseFactor*b.noise[i]*amp)
+			b.calm[i] = least + edgeDoubt*amp*edge
+			b.bound[i] = max(least, flicker*amp) + edgeDoubt*amp*edge
 		}
 	}
 }
