@@ -210,7 +210,7 @@ func (x *trial) run(ctx context.Context, to target) bool {
 	if files {
 		x.takeBack(outer, to, back, err)
 	}
-	return err == nil
+	return err == nil && outer.Err() == nil // one that was broken off is never good
 }
 
 // hooks tell look-up, connection and, for HTTP, TLS.
