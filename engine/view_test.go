@@ -58,6 +58,7 @@ func TestView(t *testing.T) {
 		b.Privacy(context.Background(), false)
 		time.Sleep(10 * time.Second)
 		b.camera(errors.New("unplugged"))
+		time.Sleep(time.Second) // a frame may be under way
 		says("camera is " + string(event.CameraLost))
 	})
 }

@@ -103,9 +103,9 @@ func (d *Detector) viewFor(sensitivity int, old []*view) *view {
 func (d *Detector) Step(p *frame.Plane, seq uint64, at time.Duration) []Result {
 	if p.Width < 1 || p.Height < 1 || len(p.Pix) != p.Width*p.Height {
 		for i := range d.gates {
-			d.results[i] = d.gates[i].result()
+			d.results[i] = d.gates[i].result(at)
 		}
-		return d.results // nothing readable is no motion and no quiet either
+		return d.results
 	}
 	resized := !d.bg.fits(p)
 	if resized {
@@ -134,7 +134,7 @@ func (d *Detector) Step(p *frame.Plane, seq uint64, at time.Duration) []Result {
 			d.results[i] = g.step(&d.bg, seq, at)
 			g.protect(d.keep, at, absorb)
 		default:
-			d.results[i] = g.result()
+			d.results[i] = g.result(at)
 		}
 	}
 	d.bg.learn(p, d.keep, at)

@@ -13,6 +13,8 @@ const (
 	stirPart    = 64   // or of its blocks, one of so many
 	sharpLine   = 3.0  // least sharp blocks of a blob, times the root of its blocks: a square's outline has 8
 	sharpPart   = 0.5  // or as a part of a small blob
+	steepLine   = 0.7  // least steep ones, likewise
+	steepPart   = 1.0  // of the blob's mean change, within two blocks, is steep
 
 	uncoveredTime = time.Second     // bare ground that was still for so long is background, in an event too
 	displacedTime = 2 * time.Second // so is a thing that a visitor moved a little
@@ -34,10 +36,11 @@ var two = [...][2]int{{-2, 0}, {2, 0}, {0, -2}, {0, 2}}
 
 // blob is a connected area of blocks that deviate from the scene.
 type blob struct {
-	moved          time.Duration // last activity of any of its blocks
-	thing          uint32        // that it shows
-	born           time.Duration // since when that is followed
-	x0, y0, x1, y1 int           // outline, blocks, inclusive
+	moved time.Duration // last activity of any of its blocks
+	thing uint32        // that it shows
+	born  time.Duration // since when that is followed
+	doubt bool          // it may yet be no visitor
+	outline
 }
 
 // view is the blobs at one sensitivity.
@@ -95,6 +98,7 @@ func (v *view) find(b *background, at, absorb time.Duration) {
 			keep = false
 		}
 		if keep {
+			v.doubt(b, &bl, id, at)
 			v.blobs = append(v.blobs, bl)
 			v.largest = max(v.largest, len(v.members))
 			for _, m := range v.members {
@@ -115,7 +119,7 @@ func (v *view) find(b *background, at, absorb time.Duration) {
 func (v *view) flood(b *background, from int32, id uint16, full float32, at time.Duration) (bl blob, fulls, staying int) {
 	w := int32(v.w)
 	x, y := int(from%w), int(from/w)
-	bl = blob{moved: b.moved[from], x0: x, x1: x, y0: y, y1: y}
+	bl = blob{moved: b.moved[from], outline: outline{x, y, x, y}}
 	weak := full * weakPart
 	stirred := 0
 	v.members = append(v.members[:0], from)
@@ -123,7 +127,7 @@ func (v *view) flood(b *background, from int32, id uint16, full float32, at time
 	for k := 0; k < len(v.members); k++ {
 		i := v.members[k]
 		x, y := int(i%w), int(i/w)
-		bl.x0, bl.x1, bl.y0, bl.y1 = min(bl.x0, x), max(bl.x1, x), min(bl.y0, y), max(bl.y1, y)
+		bl.join(outline{x, y, x, y})
 		bl.moved = max(bl.moved, b.moved[i])
 		if b.stir[i] == at {
 			stirred++
@@ -166,13 +170,20 @@ func (v *view) flood(b *background, from int32, id uint16, full float32, at time
 // changes along both axes counts (a corner, not an edge: Moravec 1980).
 func (v *view) sharp(b *background) bool {
 	n := float32(len(v.members))
-	edges, corners, around, inLight := 0, 0, 0, 0
+	change := float32(0)
+	for _, m := range v.members {
+		want, part := b.part(int(m))
+		change += abs(part) * want
+	}
+	steep := steepPart * change / n
+	edges, corners, around, inLight, steeps := 0, 0, 0, 0, 0
 	for _, m := range v.members {
 		i := int(m)
 		x, y := i%v.w, i/v.w
 		want, part := b.part(i)
 		bound := b.within(i, want)
 		var along [2]bool
+		most := float32(0)
 		for k, to := range two {
 			nx, ny := x+to[0], y+to[1]
 			if nx < 0 || ny < 0 || nx >= v.w || ny >= v.h {
@@ -185,9 +196,12 @@ func (v *view) sharp(b *background) bool {
 					inLight++
 				}
 			}
-			if w, p := b.part(j); abs(p-part)*min(w, want) >= bound {
+			w, p := b.part(j)
+			step := abs(p-part) * min(w, want)
+			if step >= bound {
 				along[k/2] = true
 			}
+			most = max(most, step)
 		}
 		if along[0] || along[1] {
 			edges++
@@ -195,11 +209,15 @@ func (v *view) sharp(b *background) bool {
 		if along[0] && along[1] {
 			corners++
 		}
+		if most >= max(steep, bound) {
+			steeps++
+		}
 	}
 	if inLight*2 > around {
 		edges = corners
 	}
-	return float32(edges) >= min(sharpLine*float32(math.Sqrt(float64(n))), sharpPart*n)
+	line := min(float32(math.Sqrt(float64(n))), sharpPart/sharpLine*n)
+	return float32(edges) >= sharpLine*line && float32(steeps) >= steepLine*line
 }
 
 // settled reports whether the blob in hand, still for a while, is background from now on.
@@ -213,13 +231,13 @@ func (v *view) settled(b *background, id uint16, still, absorb time.Duration) bo
 	// Bare ground (an object left, or was taken away) has its outline in the
 	// scene's memory and not in the picture; a thing that was moved, in both;
 	// an object that stopped, in the picture.
-	scene, picture := v.outline(b, id)
+	scene, picture := v.contrast(b, id, b.short)
 	return scene > 1.4*picture ||
 		scene > 0.8*picture && still >= displacedTime && float64(len(v.members)) < displacedPart*float64(v.largest)
 }
 
-// outline is the contrast across the outline of the blob in hand, in the scene and in the picture.
-func (v *view) outline(b *background, id uint16) (scene, picture float32) {
+// contrast is the one across the outline of the blob in hand, in the scene and in a picture.
+func (v *view) contrast(b *background, id uint16, pic []float32) (scene, picture float32) {
 	for _, m := range v.members {
 		i := int(m)
 		x, y := i%v.w, i/v.w
@@ -229,7 +247,7 @@ func (v *view) outline(b *background, id uint16) (scene, picture float32) {
 				continue
 			}
 			if j := ny*v.w + nx; v.labels[j] != id {
-				picture += abs(b.short[i] - b.short[j])
+				picture += abs(pic[i] - pic[j])
 				scene += abs(b.mean[i] - b.mean[j])
 			}
 		}

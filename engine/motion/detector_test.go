@@ -74,7 +74,7 @@ func TestSoftShadowIsNoEvent(t *testing.T) {
 
 // TestVisitorInNewLight is the visitor under the porch lamp: the lamp is no event, the visitor is.
 func TestVisitorInNewLight(t *testing.T) {
-	s := vga(30, 0.8, object{w: 60, h: 140, luma: 40, path: walk(10.5, 18, 200, 640)})
+	s := vga(30, 0.8, object{w: 60, h: 140, luma: 40, path: walk(60, 10.5, 18, 200, 640)})
 	s.light = func(t float64) (float64, float64) {
 		if t < 10 {
 			return 0.6, 0
@@ -90,7 +90,7 @@ func TestSmallWalkerIsFound(t *testing.T) {
 			area := 0.002 * float64(size.w*size.h) // 0.2 % of the frame
 			w := math.Sqrt(area / 2.5)
 			s := scene{w: size.w, h: size.h, fps: 10, seconds: 25, noise: 0.6,
-				objects: []object{{w: w, h: 2.5 * w, luma: 60, path: walk(6, 20, float64(size.h)/2, float64(size.w))}}}
+				objects: []object{{w: w, h: 2.5 * w, luma: 60, path: walk(w, 6, 20, float64(size.h)/2, float64(size.w))}}}
 			check(t, s, s.run(t)[0], span{6, 20})
 		})
 	}
@@ -99,7 +99,7 @@ func TestSmallWalkerIsFound(t *testing.T) {
 func TestFrameRates(t *testing.T) {
 	for _, fps := range []float64{1, 2, 5, 10, 15, 30, 60} {
 		t.Run(fmt.Sprint(fps), func(t *testing.T) {
-			s := vga(24, 0.6, object{w: 50, h: 120, luma: 50, path: walk(6, 16, 200, 640)})
+			s := vga(24, 0.6, object{w: 50, h: 120, luma: 50, path: walk(50, 6, 16, 200, 640)})
 			s.fps = fps
 			got := s.run(t)[0]
 			if fps < 4 { // the second frame with the object is the earliest
@@ -118,11 +118,11 @@ func TestObjectThatStopsAndLeaves(t *testing.T) {
 	stop := func(t float64) (float64, float64, bool) {
 		switch {
 		case t < 8:
-			return 60 * (t - 5), 180, t >= 5
+			return 60*(t-5) - 45, 180, t >= 5
 		case t < 38:
-			return 180, 180, true
+			return 135, 180, true
 		default:
-			return 180 - 60*(t-38), 180, t < 42
+			return 135 - 60*(t-38), 180, t < 42
 		}
 	}
 	s := vga(60, 0.8, object{w: 60, h: 150, luma: 35, path: stop})
@@ -133,8 +133,8 @@ func TestVisitsApartAreTwoEvents(t *testing.T) {
 	for _, apart := range []float64{2, 2.5, 4} {
 		t.Run(fmt.Sprint(apart), func(t *testing.T) {
 			s := vga(30, 0.8,
-				object{w: 60, h: 150, luma: 35, path: walk(5, 10, 180, 640)},
-				object{w: 70, h: 130, luma: 200, path: walk(10+apart, 16+apart, 220, 640)})
+				object{w: 60, h: 150, luma: 35, path: walk(60, 5, 10, 180, 640)},
+				object{w: 70, h: 130, luma: 200, path: walk(70, 10+apart, 16+apart, 220, 640)})
 			check(t, s, s.run(t)[0], span{5, 10}, span{10 + apart, 16 + apart})
 		})
 	}
@@ -146,7 +146,7 @@ func TestParkedCar(t *testing.T) {
 	car := func(t float64) (float64, float64, bool) {
 		switch {
 		case t < 9:
-			return 60 * (t - 4), 250, t >= 4
+			return 90*(t-4) - 150, 250, t >= 4
 		case t < 130:
 			return 300, 250, true
 		default:
@@ -155,13 +155,13 @@ func TestParkedCar(t *testing.T) {
 	}
 	s := vga(150, 0.8,
 		object{w: 180, h: 90, luma: 50, path: car},
-		object{w: 50, h: 120, luma: 40, path: func(t float64) (float64, float64, bool) { return 20 * (t - 30), 20, t >= 30 && t < 36 }})
+		object{w: 50, h: 120, luma: 40, path: func(t float64) (float64, float64, bool) { return 40*(t-30) - 40, 20, t >= 30 && t < 36 }})
 	check(t, s, s.run(t)[0], span{4, 9}, span{30, 36}, span{130, 136})
 }
 
 // TestParkedCarAlone is learned after the hold time; its event ends where it stopped.
 func TestParkedCarAlone(t *testing.T) {
-	car := func(t float64) (float64, float64, bool) { return math.Min(60*(t-4), 300), 250, t >= 4 }
+	car := func(t float64) (float64, float64, bool) { return math.Min(90*(t-4)-150, 300), 250, t >= 4 }
 	s := vga(90, 0.8, object{w: 180, h: 90, luma: 50, path: car})
 	check(t, s, s.run(t)[0], span{4, 9})
 	s.seconds = 30 // and while it is held the event is open to the end
@@ -177,7 +177,7 @@ func TestThereFromTheStart(t *testing.T) {
 }
 
 func TestZones(t *testing.T) {
-	s := vga(25, 0.6, object{w: 40, h: 60, luma: 40, path: walk(5, 15, 100, 640)}) // lines 100–160 only
+	s := vga(25, 0.6, object{w: 40, h: 60, luma: 40, path: walk(40, 5, 15, 100, 640)}) // lines 100–160 only
 	left := Params{Threshold: 5, Sensitivity: 5, Zones: []Rect{{0, 0, 50, 50}}}
 	below := Params{Threshold: 5, Sensitivity: 5, Zones: []Rect{{0, 50, 100, 50}}}
 	thin := Params{Threshold: 5, Sensitivity: 5, Zones: []Rect{{50, 20, 0.5, 15}}}
@@ -197,7 +197,7 @@ func TestThresholdAndSensitivity(t *testing.T) {
 	if ThresholdPercent(5) != 0.15 || deviation[4] != 1 || ThresholdPercent(0) != ThresholdPercent(1) || ThresholdPercent(99) != ThresholdPercent(9) {
 		t.Error("step 5 is 0.15 %, steps outside 1–9 the nearest")
 	}
-	s := vga(25, 0.6, object{w: 40, h: 60, luma: 110, path: walk(5, 20, 300, 640)}) // low contrast, 0.8 %
+	s := vga(25, 0.6, object{w: 40, h: 60, luma: 110, path: walk(40, 5, 20, 300, 640)}) // low contrast, 0.8 %
 	inEvents := func(threshold, sensitivity int) (seconds float64) {
 		for _, e := range s.run(t, Params{Threshold: threshold, Sensitivity: sensitivity})[0] {
 			seconds += e.end - e.start
@@ -215,7 +215,7 @@ func TestThresholdAndSensitivity(t *testing.T) {
 // TestUnknownAtFirst damages the lower half of every plane of the first seconds, and
 // of every second one: what becomes known is no motion, and what moves there later is.
 func TestUnknownAtFirst(t *testing.T) {
-	s := scene{w: 640, h: 480, fps: 10, seconds: 30, noise: 1, objects: []object{{w: 80, h: 160, luma: 30, path: walk(15, 20, 250, 640)}}}
+	s := scene{w: 640, h: 480, fps: 10, seconds: 30, noise: 1, objects: []object{{w: 80, h: 160, luma: 30, path: walk(80, 15, 20, 250, 640)}}}
 	for name, damaged := range map[string]func(k int) bool{
 		"first seconds": func(k int) bool { return k < 50 },
 		"every second":  func(k int) bool { return k%2 == 0 && k < 120 },
@@ -315,7 +315,7 @@ func TestStepDoesNotAllocate(t *testing.T) {
 // busy is a detector of two triggers and 64 planes with a walker and noise.
 func busy(w, h int) (*Detector, []frame.Plane) {
 	s := scene{w: w, h: h, fps: 15, noise: 0.8,
-		objects: []object{{w: float64(w) / 10, h: float64(h) / 4, luma: 40, path: walk(1, 4.5, float64(h)/2, float64(w))}}}
+		objects: []object{{w: float64(w) / 10, h: float64(h) / 4, luma: 40, path: walk(float64(w)/10, 1, 4.5, float64(h)/2, float64(w))}}}
 	planes := make([]frame.Plane, 64)
 	r := newRand()
 	for i := range planes {
@@ -347,8 +347,9 @@ func TestLightOnAPart(t *testing.T) {
 		return 0.5 * (1 + 1.5*math.Exp(-d/0.08))
 	}
 	check(t, s, s.run(t)[0])
-	s.objects = []object{{w: 60, h: 140, luma: 40, path: walk(14, 22, 200, 640)}}
-	check(t, s, s.run(t)[0], span{14, 22})
+	s.objects = []object{{w: 60, h: 140, luma: 40, path: walk(60, 14, 22, 200, 640)}}
+	// A straight edge in that light may be light's own: he counts once he is in with both sides.
+	check(t, s, s.run(t)[0], span{14 + 60*8/(640+60.0), 22})
 }
 
 // TestBeam sweeps a beam with a straight edge over the picture.

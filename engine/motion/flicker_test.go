@@ -6,6 +6,9 @@ import (
 	"testing"
 )
 
+// whole is what an event of somebody who is there at once, whole, starts later, in seconds.
+var whole = suddenTime.Seconds()
+
 // drops is rain: n streaks in other places in each picture.
 func drops(n int, fps float64) (objects []object) {
 	for i := range n {
@@ -24,7 +27,7 @@ func drops(n int, fps float64) (objects []object) {
 func TestDropsAreNoMotion(t *testing.T) {
 	for _, fps := range []float64{10, 15, 30} {
 		t.Run(fmt.Sprint(fps), func(t *testing.T) {
-			s := vga(60, 0.6, append(drops(6, fps), object{w: 50, h: 120, luma: 40, path: walk(20, 26, 200, 640)})...)
+			s := vga(60, 0.6, append(drops(6, fps), object{w: 50, h: 120, luma: 40, path: walk(50, 20, 26, 200, 640)})...)
 			s.fps = fps
 			check(t, s, s.run(t)[0], span{20, 26})
 		})
@@ -40,7 +43,7 @@ func TestSwingIsLearned(t *testing.T) {
 				gust := math.Max(0, math.Sin(t/5))
 				return 400 + 30*gust*math.Sin(2*math.Pi*0.9*t), 60, true
 			}}
-			s := vga(120, 0.6, thread, object{w: 60, h: 140, luma: 30, path: walk(100, 106, 300, 640)})
+			s := vga(120, 0.6, thread, object{w: 60, h: 140, luma: 30, path: walk(60, 100, 106, 300, 640)})
 			s.fps = fps
 			var late []span
 			for _, e := range s.run(t)[0] {
@@ -62,13 +65,13 @@ func TestPacingIsNoFlicker(t *testing.T) {
 		return 300 + 60*math.Sin(2*math.Pi*t/4), 200, t >= 10 && t < 70
 	}}
 	s := vga(80, 0.6, pace)
-	check(t, s, s.run(t)[0], span{10, 70})
+	check(t, s, s.run(t)[0], span{10 + whole, 70})
 
 	var many []object
 	var want []span
 	for k := range 12 {
 		from := 6 + 6*float64(k)
-		many = append(many, object{w: 40, h: 100, luma: 40, path: walk(from, from+3, 250, 640)})
+		many = append(many, object{w: 40, h: 100, luma: 40, path: walk(40, from, from+3, 250, 640)})
 		want = append(want, span{from, from + 3})
 	}
 	s = vga(80, 0.6, many...)
@@ -85,7 +88,7 @@ func TestInPlace(t *testing.T) {
 		}}
 	}
 	s := vga(45, 0.6, body, arm(-1), arm(1))
-	check(t, s, s.run(t)[0], span{10, 30})
+	check(t, s, s.run(t)[0], span{10 + whole, 30})
 }
 
 // TestTowardsTheCamera: somebody who comes nearer without going aside, with legs that swing.
@@ -105,16 +108,17 @@ func TestTowardsTheCamera(t *testing.T) {
 		}
 	}
 	s := vga(28, 0.6, parts...)
-	check(t, s, s.run(t)[0], span{8, 18})
+	check(t, s, s.run(t)[0], span{8 + whole, 18})
 }
 
 // TestRunnerIsFollowed: 3 heights a second are 5 m/s.
 func TestRunnerIsFollowed(t *testing.T) {
 	for _, fps := range []float64{5, 7, 10, 15, 30} {
 		t.Run(fmt.Sprint(fps), func(t *testing.T) {
-			s := vga(20, 0.6, object{w: 50, h: 130, luma: 40, path: walk(10, 11.64, 200, 640)})
+			const to = 10 + (640+0.95*50)/(3*130)
+			s := vga(20, 0.6, object{w: 50, h: 130, luma: 40, path: walk(50, 10, to, 200, 640)})
 			s.fps = fps
-			check(t, s, s.run(t)[0], span{10, 11.64})
+			check(t, s, s.run(t)[0], span{10, to})
 		})
 	}
 }

@@ -27,6 +27,16 @@ type thing struct {
 	far  bool          // it has travelled
 	born time.Duration // when it came up,
 	x, y float64       // and where
+	// A visitor walks in, from the border or from behind something, at a pace of his
+	// size. An insect before the lens is there at once, and off as quickly.
+	first  float64       // size when it came up, blocks of its outline,
+	growth float64       // by which that must grow
+	grown  bool          // it came into view by and by
+	rushed time.Duration // when it last moved too fast for its size
+	swayed time.Duration // when it last looked like a part of the scene
+
+	now, before outline       // of all its blobs, when it was last seen,
+	at, then    time.Duration // and a paceTime before
 }
 
 // stays reports whether the blob in hand shows what the plane before has shown
@@ -58,8 +68,10 @@ func (v *view) stays(b *background, bl *blob, staying int, at time.Duration) boo
 	if stays {
 		if b.thing(bl.thing) == nil {
 			b.begin(bl, v.origin(bl))
+			v.remember(b, bl, at)
 		}
 		b.move(bl)
+		v.pace(b, bl, at)
 	}
 	if len(v.now) < mostBefore {
 		v.now = append(v.now, *bl)
@@ -100,20 +112,43 @@ func (b *background) begin(bl, from *blob) {
 	b.next++
 	bl.thing = b.next
 	x, y := from.middle()
-	b.things[bl.thing%mostThings] = thing{id: bl.thing, born: bl.born, x: x, y: y}
+	growth := growPart
+	if from.x0 == 0 || from.y0 == 0 || from.x1 == b.w-1 || from.y1 == b.h-1 {
+		growth = borderPart
+	}
+	b.things[bl.thing%mostThings] = thing{id: bl.thing, born: bl.born, x: x, y: y, first: from.width() * from.height(), growth: growth, rushed: bl.born}
 }
 
 // move notes where the thing of a blob is.
 func (b *background) move(bl *blob) {
 	t := b.thing(bl.thing)
-	if x, y := bl.middle(); math.Hypot(x-t.x, y-t.y) >= farPart*math.Sqrt(bl.width()*bl.height()) {
+	if x, y := bl.middle(); math.Hypot(x-t.x, y-t.y) >= farPart*bl.size() {
 		t.far = true
 	}
 }
 
-func (bl *blob) width() float64  { return float64(bl.x1 - bl.x0 + 1) }
-func (bl *blob) height() float64 { return float64(bl.y1 - bl.y0 + 1) }
+// outline is a rectangle of blocks, inclusive.
+type outline struct{ x0, y0, x1, y1 int }
 
-func (bl *blob) middle() (x, y float64) {
-	return float64(bl.x0+bl.x1) / 2, float64(bl.y0+bl.y1) / 2
+func (o *outline) join(p outline) {
+	o.x0, o.y0, o.x1, o.y1 = min(o.x0, p.x0), min(o.y0, p.y0), max(o.x1, p.x1), max(o.y1, p.y1)
+}
+
+// way is how far all sides of an outline went since it was p.
+func (o outline) way(p outline) float64 {
+	along := func(d0, d1 int) float64 {
+		if (d0 < 0) != (d1 < 0) {
+			return 0
+		}
+		return math.Min(math.Abs(float64(d0)), math.Abs(float64(d1)))
+	}
+	return math.Hypot(along(o.x0-p.x0, o.x1-p.x1), along(o.y0-p.y0, o.y1-p.y1))
+}
+
+func (o outline) width() float64  { return float64(o.x1 - o.x0 + 1) }
+func (o outline) height() float64 { return float64(o.y1 - o.y0 + 1) }
+func (o outline) size() float64   { return math.Sqrt(o.width() * o.height()) }
+
+func (o outline) middle() (x, y float64) {
+	return float64(o.x0+o.x1) / 2, float64(o.y0+o.y1) / 2
 }

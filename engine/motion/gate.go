@@ -39,8 +39,9 @@ type gate struct {
 	active  bool
 	started time.Duration
 	peak    float64
-	present moment // last plane above the end of an event
-	moving  moment // last of them with something that moves in it
+	present moment        // last plane above the end of an event
+	moving  moment        // last of them with something that moves in it
+	unseen  time.Duration // last plane that could not be compared: no motion and no quiet either
 
 	// An event in which nothing moves any more rests: what stands there may go
 	// on, which goes on with the event, or something else comes, which ends it.
@@ -127,7 +128,7 @@ func (g *gate) step(b *background, seq uint64, at time.Duration) (r Result) {
 		}
 		last, ended := g.present, false
 		switch {
-		case at-g.present.at >= quietTime:
+		case at-max(g.present.at, g.unseen) >= quietTime:
 			ended = true
 			if b.absorbed >= g.present.at-quietTime {
 				last = g.moving // what was left did not move: it was learned
@@ -149,12 +150,12 @@ func (g *gate) step(b *background, seq uint64, at time.Duration) (r Result) {
 // than what rests has been moving for long enough to be an event of its own.
 func (g *gate) rest(l levels, start float64, at time.Duration) bool {
 	switch {
-	case !g.resting && at-g.moving.at >= quietTime:
+	case !g.resting && at-max(g.moving.at, g.unseen) >= quietTime:
 		g.resting, g.fresh = true, false
 		clear(g.held)
 		spread(g.held, g.mask, g.width)
 	case !g.resting:
-	case l.again >= start*endPart:
+	case l.again >= start*endPart && !g.fresh: // else what came moves it
 		g.resting = false
 	case l.moving < start:
 		g.fresh = false
@@ -199,7 +200,7 @@ func (g *gate) measure(b *background, at time.Duration) levels {
 		}
 		count += blocks
 		most = max(most, blocks)
-		if at-bl.born >= leastTime {
+		if at-bl.born >= leastTime && (g.active || !bl.doubt) {
 			known += blocks
 			one = max(one, blocks)
 		}
@@ -251,8 +252,9 @@ func spread(to, mask []byte, w int) {
 	}
 }
 
-// result is the state without a plane that could be compared.
-func (g *gate) result() Result {
+// result is the state at a plane that could not be compared.
+func (g *gate) result(at time.Duration) Result {
+	g.unseen = at
 	return Result{Level: g.level, Active: g.active, Peak: g.peak, Box: g.box}
 }
 

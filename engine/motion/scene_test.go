@@ -27,10 +27,12 @@ type object struct {
 	path func(t float64) (x, y float64, in bool) // top left corner, pixels
 }
 
-// walk crosses the picture from left to right between two moments.
-func walk(from, to, y, width float64) func(t float64) (float64, float64, bool) {
+// walk is of something w wide, which crosses the picture from left to right between two
+// moments: it comes in by and by, as visitors do.
+func walk(w, from, to, y, width float64) func(t float64) (float64, float64, bool) {
 	return func(t float64) (float64, float64, bool) {
-		return width * (t - from) / (to - from), y, t >= from && t < to
+		outside := 0.95 * w // at first
+		return (width+outside)*(t-from)/(to-from) - outside, y, t >= from && t < to
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 func TestUseKeepsTheScene(t *testing.T) {
 	yard, door := Params{Threshold: 5, Sensitivity: 5}, Params{Threshold: 3, Sensitivity: 7, Zones: []Rect{{50, 0, 50, 100}}}
 	s := scene{w: 640, h: 480, fps: 10, seconds: 40, noise: 1, objects: []object{
-		{w: 80, h: 160, luma: 30, path: walk(10, 20, 250, 640)}, {w: 80, h: 160, luma: 30, path: walk(30, 36, 250, 640)}}}
+		{w: 80, h: 160, luma: 30, path: walk(80, 10, 20, 250, 640)}, {w: 80, h: 160, luma: 30, path: walk(80, 30, 36, 250, 640)}}}
 	d := New([]Params{yard})
 	var p frame.Plane
 	r := newRand()
