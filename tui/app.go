@@ -36,8 +36,9 @@ const keysTaken = 150 * time.Millisecond
 type app struct {
 	calls
 	now      func() time.Time
-	ascii    bool             // fold the frame
-	attached bool             // the engine runs elsewhere
+	ascii    bool // fold the frame
+	attached bool // the engine runs elsewhere
+	rights   Rights
 	files    *Files           // nil: no file may be written here
 	ask      bool             // the terminal does not tell its size: ask it
 	greys    bool             // the terminal shows half blocks in 256 colours

@@ -385,7 +385,7 @@ func TestLost(t *testing.T) {
 }
 
 func TestRunRefuses(t *testing.T) {
-	if err := Run(t.Context(), newFake(), Options{Env: []string{"TERM=dumb"}}); !errors.Is(err, ErrDumb) {
+	if err := Run(t.Context(), newFake(), Options{Line: &term.Line{Env: []string{"TERM=dumb"}}}); !errors.Is(err, ErrDumb) {
 		t.Errorf("TERM=dumb: %v", err)
 	}
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
@@ -393,7 +393,11 @@ func TestRunRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer null.Close()
-	if err := Run(t.Context(), newFake(), Options{In: null, Out: null, Env: []string{"TERM=xterm"}}); !errors.Is(err, ErrNoTerminal) {
+	t.Setenv("TERM", "xterm")
+	in, out := os.Stdin, os.Stdout
+	defer func() { os.Stdin, os.Stdout = in, out }()
+	os.Stdin, os.Stdout = null, null
+	if err := Run(t.Context(), newFake(), Options{}); !errors.Is(err, ErrNoTerminal) {
 		t.Errorf("/dev/null: %v", err)
 	}
 }

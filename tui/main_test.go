@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 		f.snap.Status.Mode, f.snap.Status.Demo = "demo", demoText
 	}
 	f.pause = 300 * time.Millisecond
-	if err := Run(context.Background(), f, Options{Now: func() time.Time { return noon }}); err != nil {
+	if err := Run(context.Background(), f, Options{Rights: Rights{Commands: true}, Now: func() time.Time { return noon }}); err != nil {
 		fmt.Println(err)
 		os.Exit(1)
 	}

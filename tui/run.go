@@ -20,84 +20,112 @@ var ErrDumb = errors.New("this terminal cannot show the interface (TERM=dumb or 
 // ErrNoTerminal says that input or output is no terminal.
 var ErrNoTerminal = errors.New("the interface needs a terminal: run watchpost in one, watchpost serve without one, or watchpost status")
 
-// defaultFPS suits a local terminal and a line of 115200 baud.
-const defaultFPS = 20
+// ErrGone says that the line has ended: an unplugged cable, a client that left.
+var ErrGone = errors.New("the terminal is gone")
 
-// Options say where the interface runs.
+// Options say where the interface runs and what may be done in it.
 type Options struct {
-	In, Out *os.File // a terminal; nil: standard input and output
-	Env     []string // NAME=value; nil: the process's. TERM, NO_COLOR, COLORTERM and the locale are read
-	// FPS bounds how often the screen is drawn: 5 at 9600 baud, 10 at 38400.
-	// 0 is 20.
-	FPS int
-	Now func() time.Time // nil: time.Now
+	Line   *term.Line       // nil: standard input and output
+	Rights Rights           // the zero ones: an installer's, without commands
+	Now    func() time.Time // nil: time.Now
 	// Attached says that the engine runs elsewhere: it goes on when the person leaves.
 	Attached bool
 	// Files is where events are exported to; nil: no file may be written here.
 	Files *Files
 }
 
-// Run shows the interface until the person leaves (nil) or ctx ends (its error).
-// It returns ErrDumb or ErrNoTerminal, wrapped, where it cannot be shown, and
-// leaves signals to the caller. The terminal is as it was when it returns.
+// Run shows the interface until the person leaves (nil), ctx ends (its error) or the
+// line does (ErrGone, wrapped). It returns ErrDumb or ErrNoTerminal, wrapped, where it
+// cannot be shown, and leaves signals to the caller. The terminal is as it was when it
+// returns, and nobody reads from it any more.
 func Run(ctx context.Context, b Backend, o Options) error {
-	if o.In == nil {
-		o.In = os.Stdin
-	}
-	if o.Out == nil {
-		o.Out = os.Stdout
-	}
-	if o.Env == nil {
-		o.Env = os.Environ()
-	}
-	if o.FPS <= 0 {
-		o.FPS = defaultFPS
-	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	t := term.Of(o.Env)
+	if o.Line == nil {
+		if term.Of(os.Environ()).Dumb {
+			return ErrDumb
+		}
+		line, err := term.Local(os.Stdin, os.Stdout, nil)
+		if errors.Is(err, term.ErrNotTerminal) {
+			return ErrNoTerminal
+		}
+		if err != nil {
+			return fmt.Errorf("interface: %w", err)
+		}
+		defer line.Close()
+		o.Line = line
+	}
+	t := term.Of(o.Line.Env)
 	if t.Dumb {
 		return ErrDumb
 	}
-	if !term.Is(o.In) || !term.Is(o.Out) {
-		return ErrNoTerminal
-	}
-	tty, err := term.Open(o.Out, t)
-	if err != nil {
-		return fmt.Errorf("interface: %w", err)
-	}
-	defer tty.Close()
+	screen := term.NewScreen(o.Line, t)
+	fps := o.Line.FPS()
 
 	inner, cancel := context.WithCancel(ctx)
-	a := newApp(inner, b, o.Now)
-	a.attached, a.files = o.Attached, o.Files
-	a.ascii, a.ask = !t.UTF8, !term.SizeKnown(o.Out)
+	a := newApp(inner, o.Rights.limit(b), o.Now)
+	a.attached, a.files, a.rights = o.Attached, o.Files, o.Rights
+	a.ascii, a.ask = !t.UTF8, !o.Line.Size.Known()
 	a.greys = t.UTF8 && t.Profile >= colorprofile.ANSI256
-	a.wrote, a.flush = tty.Lines.Sent, time.Second/time.Duration(o.FPS)
+	a.wrote, a.flush = screen.Lines.Sent, time.Second/time.Duration(fps)
 	var p *tea.Program
-	p = tea.NewProgram(a,
-		tea.WithInput(term.NewInput(o.In, func() { p.Send(notTextMsg{false}) })),
-		tea.WithOutput(tty),
-		tea.WithEnvironment(o.Env),
+	in := term.NewInput(o.Line.Port, func() { p.Send(notTextMsg{false}) }, func() { p.Quit() })
+	options := []tea.ProgramOption{
+		tea.WithEnvironment(o.Line.Env),
 		tea.WithColorProfile(t.Profile),
-		tea.WithFPS(o.FPS),
+		tea.WithFPS(fps),
 		tea.WithoutSignalHandler(),
-	)
+	}
+	keys, out := o.Line.File()
+	if keys != nil {
+		options = append(options, tea.WithInput(term.InputFile{File: keys, Input: in}), tea.WithOutput(term.TTY{Screen: screen, First: out}))
+	} else {
+		size := o.Line.Size
+		if !size.Known() {
+			size = term.Size{Width: 80, Height: 24}
+		}
+		options = append(options, tea.WithInput(in), tea.WithOutput(screen), tea.WithWindowSize(size.Width, size.Height))
+	}
+	p = tea.NewProgram(a, options...)
 	var helpers sync.WaitGroup
-	helpers.Go(func() { tty.Lines.Watch(inner, func() { p.Send(tea.ClearScreen()) }) })
+	helpers.Go(func() { screen.Lines.Watch(inner, func() { p.Send(tea.ClearScreen()) }) })
+	helpers.Go(func() { resize(inner, o.Line.Resized, p) })
 	helpers.Go(func() { // Bubble Tea's own way to end with a context leaves its reader behind
 		<-inner.Done()
 		p.Quit()
 	})
-	_, err = p.Run()
+	_, err := p.Run()
 	cancel()
 	helpers.Wait()
-	if ctx.Err() != nil {
-		return ctx.Err()
+	if keys == nil { // Bubble Tea itself lets go of a local terminal only
+		in.Stop()
 	}
-	if err != nil {
+	gone := in.Gone()
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case gone != nil:
+		return fmt.Errorf("interface: %w: %v", ErrGone, gone)
+	case err != nil:
 		return fmt.Errorf("interface: %w", err)
 	}
 	return nil
+}
+
+// resize tells the program each size of its line until ctx ends.
+func resize(ctx context.Context, sizes <-chan term.Size, p *tea.Program) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case s, ok := <-sizes:
+			if !ok {
+				return
+			}
+			if s.Known() {
+				p.Send(tea.WindowSizeMsg{Width: s.Width, Height: s.Height})
+			}
+		}
+	}
 }

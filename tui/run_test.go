@@ -18,10 +18,15 @@ import (
 func run(t *testing.T, f *fake, w, h uint16) (master *os.File, stop func() error) {
 	t.Helper()
 	master, slave := termtest.PTY(t, w, h)
+	line, err := term.Local(slave, slave, []string{"TERM=vt220"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { line.Close() })
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() {
-		done <- Run(ctx, f, Options{In: slave, Out: slave, Env: []string{"TERM=vt220"}, Now: func() time.Time { return noon }})
+		done <- Run(ctx, f, Options{Line: line, Rights: Rights{Commands: true}, Now: func() time.Time { return noon }})
 	}()
 	stop = func() error {
 		cancel()

@@ -13,6 +13,7 @@ import (
 	"watchpost/engine/control"
 	"watchpost/hw"
 	"watchpost/tui"
+	"watchpost/tui/term"
 )
 
 const logMax = 1 << 20 // bytes of the terminal's log file before the next one begins
@@ -35,7 +36,12 @@ func runTerminal(ctx context.Context, args []string, s streams) int {
 	show := func(ctx context.Context, api engine.API) error {
 		s := newSaver(api)
 		defer s.end()
-		return tui.Run(ctx, api, tui.Options{In: in, Out: out, Env: os.Environ(), Attached: attached, Files: &tui.Files{Dir: s.dir, Save: s.save}})
+		line, err := term.Local(in, out, nil)
+		if err != nil {
+			return fmt.Errorf("interface: %w", err)
+		}
+		defer line.Close()
+		return tui.Run(ctx, api, tui.Options{Line: line, Rights: tui.Rights{Commands: true}, Attached: attached, Files: &tui.Files{Dir: s.dir, Save: s.save}})
 	}
 	if *demo {
 		return runDemo(ctx, f, "", show)

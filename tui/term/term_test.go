@@ -221,11 +221,12 @@ func TestWriterReportsALineThatIsGone(t *testing.T) {
 func TestStalledTTY(t *testing.T) {
 	_, slave := termtest.PTY(t, 80, 24)
 	_ = slave.Fd()
-	tty, err := Open(slave, Of([]string{"TERM=xterm"}))
+	line, err := Local(slave, slave, []string{"TERM=xterm"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer tty.Close()
+	defer line.Close()
+	tty := NewScreen(line, Of(line.Env))
 	begin := time.Now()
 	for range 100 {
 		if _, err := tty.Write(bytes.Repeat([]byte("x"), 4096)); err != nil {
@@ -255,7 +256,7 @@ func TestOpenRefusesAFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	if _, err := Open(f, Terminal{}); !errors.Is(err, ErrNotTerminal) {
+	if _, err := Local(f, f, nil); !errors.Is(err, ErrNotTerminal) {
 		t.Errorf("error %v", err)
 	}
 }
@@ -274,7 +275,7 @@ func TestInputTellsOfBytesThatAreNoText(t *testing.T) {
 		{"\x80", true},
 	} {
 		for cut := range len(c.in) + 1 {
-			in := NewInput(nil, nil)
+			in := NewInput(nil, nil, nil)
 			first, second := in.broken([]byte(c.in[:cut])), in.broken([]byte(c.in[cut:]))
 			if (first || second) != c.lost {
 				t.Errorf("%q cut at %d: told %v", c.in, cut, !c.lost)

@@ -14,6 +14,9 @@ import (
 const (
 	chunk    = 64
 	patience = 2 * time.Second
+	// packet is a chunk where each is a packet with its own overhead; it counts on
+	// 4000 baud, which no network is below for long.
+	packet = 1024
 	// probing is how often a stalled line is tried again.
 	probing = 500 * time.Millisecond
 )
@@ -32,6 +35,7 @@ type Output interface {
 // It is safe for concurrent use. mu guards stalled and the order of writes.
 type Writer struct {
 	out     Output
+	chunk   int
 	tell    chan struct{} // holds one token while stalled and not yet watched
 	sent    atomic.Int64
 	mu      sync.Mutex
@@ -40,7 +44,7 @@ type Writer struct {
 
 // NewWriter writes to out.
 func NewWriter(out Output) *Writer {
-	return &Writer{out: out, tell: make(chan struct{}, 1)}
+	return &Writer{out: out, chunk: chunk, tell: make(chan struct{}, 1)}
 }
 
 // Write writes p, or drops what the line does not take. Dropping is no error:
@@ -52,7 +56,7 @@ func (w *Writer) Write(p []byte) (int, error) {
 		return len(p), nil
 	}
 	for rest := p; len(rest) > 0; {
-		part := rest[:min(chunk, len(rest))]
+		part := rest[:min(w.chunk, len(rest))]
 		n, err := w.write(part, patience)
 		rest = rest[n:]
 		w.sent.Add(int64(n))
