@@ -385,6 +385,7 @@ func TestImportRules(t *testing.T) {
 		"watchpost/engine":         without("watchpost/hw", "watchpost/mail", "watchpost/tui", "charm.land/", "github.com/charmbracelet/", "github.com/wneessen/", "golang.org/x/crypto/ssh"),
 		"watchpost/hw":             func(p string) bool { return onlyLeaves(p) || p == "watchpost/hw/mjpeg" },
 		"watchpost/hw/mjpeg":       func(p string) bool { return std(p) || p == "watchpost/engine/frame" },
+		"watchpost/hw/serial":      onlyLeaves,
 		"watchpost/engine/uptime":  func(p string) bool { return !strings.HasPrefix(p, "watchpost") },
 		"watchpost/engine/trust":   std,
 		"watchpost/engine/cause":   func(p string) bool { return std(p) || leafOf(p, "trust") },
