@@ -375,9 +375,11 @@ func TestImportRules(t *testing.T) {
 		"watchpost/engine/durable":       std,
 		"watchpost/engine/motion":        func(p string) bool { return std(p) || p == "watchpost/engine/frame" },
 		"watchpost/engine/motion/scenes": func(p string) bool { return std(p) || p == "watchpost/engine/frame" },
-		"watchpost/engine/config":        func(p string) bool { return !strings.HasPrefix(p, "watchpost") || leafOf(p, "event", "durable") },
+		"watchpost/engine/config": func(p string) bool {
+			return !strings.HasPrefix(p, "watchpost") || leafOf(p, "event", "durable", "secret")
+		},
 		"watchpost/engine/schedule": func(p string) bool {
-			return !strings.HasPrefix(p, "watchpost") || leafOf(p, "event", "durable", "config")
+			return !strings.HasPrefix(p, "watchpost") || leafOf(p, "event", "durable", "secret", "config")
 		},
 		"watchpost/engine/ring":    func(p string) bool { return std(p) || leafOf(p, "event") },
 		"watchpost/engine/journal": func(p string) bool { return std(p) || leafOf(p, "event", "durable") },
@@ -389,6 +391,7 @@ func TestImportRules(t *testing.T) {
 		"watchpost/engine/uptime":  func(p string) bool { return !strings.HasPrefix(p, "watchpost") },
 		"watchpost/engine/trust":   std,
 		"watchpost/engine/cause":   func(p string) bool { return std(p) || leafOf(p, "trust") },
+		"watchpost/engine/secret":  func(p string) bool { return !strings.HasPrefix(p, "watchpost") },
 		"watchpost/engine/foreign": func(p string) bool { return !strings.HasPrefix(p, "watchpost") },
 		"watchpost/mail":           func(p string) bool { return onlyLeaves(p) || leafOf(p, "uptime", "trust", "foreign", "cause") },
 		"watchpost/mail/transfer":  func(p string) bool { return onlyLeaves(p) || leafOf(p, "uptime", "trust", "foreign", "cause") },
@@ -430,7 +433,7 @@ func leafOf(p string, names ...string) bool {
 }
 
 func onlyLeaves(p string) bool {
-	return !strings.HasPrefix(p, "watchpost") || leafOf(p, "event", "frame", "config", "durable", "motion")
+	return !strings.HasPrefix(p, "watchpost") || leafOf(p, "event", "frame", "config", "durable", "secret", "motion")
 }
 
 func without(prefixes ...string) func(string) bool {

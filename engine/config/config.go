@@ -178,23 +178,27 @@ type SSH struct {
 	AuthorizedKeys string
 }
 
-// Serial is a serial console; carried out by a later version.
+// Serial is a serial console.
 type Serial struct {
 	Device string
-	Baud   int
-	Term   string
+	Baud   int    // bits a second; 8 data bits, no parity, 1 stop bit
+	Term   string // what TERM is for it; dumb: plain prompts
+	Flow   string // none, rtscts, xonxoff
 }
 
 // Secrets are kept in a file of their own, mode 0600, and never leave the
 // engine: not in JSON, not in a log, not on a screen.
 type Secrets struct {
 	SMTPPassword string
-	Transfers    map[string]string // by the transfer's name: password, bearer token or passphrase; none is empty
+	// ConsolePassword is asked for on serial consoles: a hash, or what a person wrote
+	// into the file (secret.Matches). Empty: nothing is asked for.
+	ConsolePassword string
+	Transfers       map[string]string // by the transfer's name: password, bearer token or passphrase; none is empty
 }
 
 // Equal compares two sets of secrets.
 func (s Secrets) Equal(other Secrets) bool {
-	return s.SMTPPassword == other.SMTPPassword && maps.Equal(s.Transfers, other.Transfers)
+	return s.SMTPPassword == other.SMTPPassword && s.ConsolePassword == other.ConsolePassword && maps.Equal(s.Transfers, other.Transfers)
 }
 
 // Set tells by key which secrets of a configuration are set.

@@ -12,6 +12,7 @@ type Field struct {
 	Help    string // one line for the help line, at most 76 columns where it can be
 	Default string // as text; empty where there is none
 	Secret  bool   // kept in secrets.yaml, never shown
+	Hashed  bool   // a secret of which only a hash is kept (engine/secret)
 	Choices []string
 	// Check judges one value alone, as it is being typed.
 	Check func(raw string) Verdict
@@ -53,7 +54,7 @@ type spec struct {
 	choices                       []string
 	kinds                         string // separated by blanks
 	form                          form
-	must, secret                  bool
+	must, secret, hashed          bool
 }
 
 // define joins a field's words with its parser, its formatter and its place.
@@ -61,7 +62,7 @@ type spec struct {
 // where that is more than an assignment.
 func define[T any](w spec, parse func(string) (T, Verdict), format func(T) string, at func(place) *T, put ...func(place, T)) Field {
 	return Field{
-		Key: w.key, Label: w.label, Help: w.help, Default: w.def, Secret: w.secret, Choices: w.choices,
+		Key: w.key, Label: w.label, Help: w.help, Default: w.def, Secret: w.secret, Hashed: w.hashed, Choices: w.choices,
 		kinds: strings.Fields(w.kinds), values: w.values, form: w.form, must: w.must,
 		Check: func(raw string) Verdict {
 			if strings.TrimSpace(raw) == "" {

@@ -51,7 +51,7 @@ func TestFieldTableIsComplete(t *testing.T) {
 		"transfers.*.url": "https://nas.local/", "transfers.*.method": "post", "transfers.*.auth": "basic", "transfers.*.headers": "{X-Camera: gate3}", "transfers.*.topic": "a/b", "transfers.*.discovery": "true", "transfers.*.destinations": "[a@example.net]",
 		"site.holidays": "[2026-12-25, 01-01]", "camera.buffer": "16MB", "privacy.active": "{days: [mon]}", "privacy.line": "KEY",
 		"storage.directory": "/d", "storage.max_bytes": "1GB", "storage.max_age": "1d", "ssh.listen": ":1", "ssh.authorized_keys": "/k",
-		"serial": "[{device: /dev/ttyS0, baud: 9600, term: vt100}]", "version": "1",
+		"serial": "[{device: /dev/ttyS0, baud: 9600, term: vt100}]", "console.password": "let me in", "version": "1",
 	}
 	fresh := func() (Config, Secrets) {
 		c := slots(Default())
@@ -66,10 +66,11 @@ func TestFieldTableIsComplete(t *testing.T) {
 		out := map[string]string{}
 		leaves(reflect.ValueOf(c), "", out)
 		out[".Secrets.SMTPPassword"] = s.SMTPPassword
+		out[".Secrets.ConsolePassword"] = s.ConsolePassword
 		out[".Secrets.Transfers"] = fmt.Sprint(s.Transfers)
 		return out
 	}
-	if n := reflect.TypeFor[Secrets]().NumField(); n != 2 {
+	if n := reflect.TypeFor[Secrets]().NumField(); n != 3 {
 		t.Fatalf("Secrets has %d fields: extend this test", n)
 	}
 	c0, s0 := fresh()

@@ -157,6 +157,7 @@ func (f *File) judge(b content) (Loaded, map[string]Finding) {
 	wrong := hasErrors(found)
 	if !wrong {
 		found = append(found, unusedSecrets(c, s, kept)...)
+		found = append(found, inClear(s, kept)...)
 	}
 	read := found
 	for _, x := range cross(c, s) {
@@ -262,6 +263,10 @@ func (f *File) Save(changes []Change) (Loaded, error) {
 		base = f.inForce(old, before.Findings)
 		before, _ = f.judge(base)
 		before.Revision, where = old.revision(), nil // nobody has a file in which to look up these lines
+	}
+	changes, err = hashed(changes)
+	if err != nil {
+		return Loaded{}, fmt.Errorf("save %s: %w", f.path, err)
 	}
 	want, wantSecrets, refused := apply(before.Config, before.Secrets, changes)
 	for i := range refused {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -75,11 +76,14 @@ func plainHolidays(all []Date) string {
 	return strings.Join(words, ", ")
 }
 
-// plainSerial is /dev/ttyS0 115200 vt220; /dev/ttyS1 9600 vt100.
+// plainSerial is /dev/ttyS0 115200 vt220; /dev/ttyS1 9600 vt100 rtscts.
 func plainSerial(all []Serial) string {
 	words := make([]string, len(all))
 	for i, s := range all {
 		words[i] = s.Device + " " + strconv.Itoa(s.Baud) + " " + s.Term
+		if s.Flow != "none" {
+			words[i] += " " + s.Flow
+		}
 	}
 	return strings.Join(words, "; ")
 }
@@ -93,8 +97,15 @@ func yamlSerial(s string) string {
 		var pairs []string
 		for i, w := range words {
 			name := "more"
-			if i < 3 {
-				name = [...]string{"device", "baud", "term"}[i]
+			switch {
+			case i == 0:
+				name = "device"
+			case strings.Trim(w, "0123456789") == "":
+				name = "baud"
+			case slices.Contains(flows, w):
+				name = "flow"
+			case i < 4:
+				name = "term"
 			}
 			pairs = append(pairs, name+": "+strconv.Quote(w))
 		}

@@ -124,10 +124,13 @@ var table = slices.Concat([]Field{
 		help: "A file of public keys; not carried out by this version."},
 		notYet(parsePath, "the SSH server stays off"), same, func(p place) *string { return &p.c.SSH.AuthorizedKeys }),
 
-	plainly(define(spec{key: "serial", label: "Serial consoles", form: tree, values: "list of {device, baud, term}",
-		help: "Serial consoles; not carried out by this version."},
+	plainly(define(spec{key: "serial", label: "Serial consoles", form: tree, values: "list of up to 8 {device, baud, term, flow}; term: vt100, vt220, linux, xterm, dumb …; flow: none, rtscts, xonxoff",
+		help: "This interface on a serial port: /dev/ttyS0 115200 vt220"},
 		parseSerial, formatSerial, func(p place) *[]Serial { return &p.c.Serial }),
 		func(p place) string { return plainSerial(p.c.Serial) }),
+	define(spec{key: "console.password", label: "Serial password", form: text, secret: true, hashed: true, values: "8–72 bytes of text; only its hash is kept",
+		help: "Asked for on serial consoles. Empty: whoever has the cable is let in."},
+		parseLogin, same, func(p place) *string { return &p.s.ConsolePassword }),
 })
 
 var byKey map[string]*Field

@@ -430,9 +430,14 @@ var others = map[string][]judgement{
 	"camera.buffer":  {{good, "8MiB", "the default", ""}, {good, "1GB", "", ""}, {good, "1MB", "", ""}, {begun, "8", "", ""}, {refused, "2GB", "", ""}, {refused, "1kB", "", ""}, {refused, "large", "", ""}},
 	"privacy.active": {{good, `{days: [mon], from: "08:00", to: "18:00"}`, "", ""}, {good, "{days: [holiday]}", "", ""}, {refused, "always", "", ""}},
 	"privacy.line":   {{warned, "gpiochip0:5", "not in this version", ""}, {warned, "KEY", "", ""}, {begun, "gpiochip0:", "", ""}},
-	"serial":         {{warned, "[{device: /dev/ttyS0, baud: 115200, term: vt220}]", "not in this version", ""}, {refused, "[{baud: 9600}]", "", ""}, {refused, "[{device: /dev/ttyS0, baud: fast}]", "", ""}, {refused, "[{device: /dev/ttyS0, parity: even}]", "", ""}},
-	"ssh.listen":     {{warned, ":2222", "not in this version", ""}, {warned, "192.0.2.1:2222", "", ""}, {warned, "[::1]:2222", "", ""}, {begun, "192.0.2.1", "", ""}, {refused, ":0", "", ""}, {refused, "ho st:22", "", ""}},
-	"version":        {{good, "1", "", ""}, {refused, "2", "", ""}, {refused, "one", "", ""}},
+	"serial": {
+		{good, "[{device: /dev/ttyS0, baud: 115200, term: vt220}]", "the design", ""}, {good, "[{device: /dev/ttyS0, flow: rtscts}]", "", ""}, {good, "/dev/ttyS0 9600 vt100; /dev/ttyUSB0 rtscts", "", ""}, {good, "/dev/ttyS0 dumb 9600", "in any order", ""},
+		{warned, "/dev/ttyS0 9601", "", ""}, {warned, "/dev/ttyS0 9600 wyse60", "", ""}, {refused, "/dev/ttyS0 x; /dev/ttyS0 9600", "comes twice", ""}, {refused, "/dev/ttyS0 9600 vt100 none more", "", ""}, {begun, "/dev/ttyS0 96", "", ""},
+		{refused, "[{baud: 9600}]", "", ""}, {refused, "[{device: /dev/ttyS0, baud: fast}]", "", ""}, {refused, "[{device: /dev/ttyS0, parity: even}]", "", ""}, {refused, "[{device: /dev/ttyS0, flow: dtr}]", "", ""}, {refused, "ttyS0", "", ""},
+	},
+	"console.password": {{good, "let me in please", "", ""}, {good, "$2a$10$" + strings.Repeat("x", 53), "", ""}, {begun, "short", "", ""}, {refused, strings.Repeat("x", 73), "bcrypt", ""}, {refused, "let\nme in it", "", ""}, {warned, "let me in ", "", ""}},
+	"ssh.listen":       {{warned, ":2222", "not in this version", ""}, {warned, "192.0.2.1:2222", "", ""}, {warned, "[::1]:2222", "", ""}, {begun, "192.0.2.1", "", ""}, {refused, ":0", "", ""}, {refused, "ho st:22", "", ""}},
+	"version":          {{good, "1", "", ""}, {refused, "2", "", ""}, {refused, "one", "", ""}},
 	"triggers": {
 		{good, "[{name: yard, source: motion}]", "", ""}, {good, "- name: yard\n- name: door\n", "block style", ""}, {refused, "[{source: motion}]", "no name", ""}, {refused, "[{name, source: motion}]", "null", ""}, {refused, "[{name: a, thresold: 5}]", "unknown key", ""}, {refused, "[{name: t, source: timer, notify: true}]", "the family's manuals", ""}, {good, "[{name: t, source: timer}]", "", ""}, {warned, "[{name: d, source: external, line: DOOR}]", "", ""}, {refused, "[{name: d, and: {source: motion, within: 5s}}]", "its own source", ""},
 		{refused, "[{name: a},{name: b},{name: c},{name: d},{name: e},{name: f}]", "at most 5", ""}, {begun, "[{name: yard", "", ""}, {refused, "yard", "", ""},
