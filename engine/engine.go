@@ -56,6 +56,7 @@ type Options struct {
 	Mode        string               // service, terminal, demo
 	Demo        string               // what stands in for what
 	Known       []string             // problems that were found before New, as sentences
+	Ways        func() []event.Way   // the ways in beside the local terminal; nil: none
 	Inbox       func() []string      // in demo mode: what arrived at the embedded mail server
 	BootID      func() string        // another one after each start of the machine; nil: the kernel's
 	Uptime      func() time.Duration // how long the machine has been on; nil: the kernel's

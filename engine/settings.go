@@ -97,6 +97,10 @@ func (e *Engine) lastAlarm(t config.Trigger) time.Time {
 // still to come, by a clock that was ahead, is now.
 func (e *Engine) ago(at time.Time) time.Time { return time.Now().Add(-max(0, e.now().Sub(at))) }
 
+// Login is what is kept of a password that is only compared (secret.Matches); empty:
+// none is set. It is not in API: no socket carries it.
+func (e *Engine) Login(key string) string { return e.current().Secrets.Login(key) }
+
 // Config returns the configuration in force, without its secrets.
 func (e *Engine) Config(context.Context) (config.Settings, error) { return e.view(), nil }
 

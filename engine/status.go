@@ -96,6 +96,9 @@ func (e *Engine) status() event.Status {
 	}
 	s.Queue = e.queueStatus()
 	s.Transfers, s.Places = e.transferStatus(), e.placeStatus(clock)
+	if e.Ways != nil {
+		s.Ways = e.Ways()
+	}
 	s.Problems = e.problems(s)
 	return s
 }
@@ -283,6 +286,11 @@ func (e *Engine) problems(s event.Status) []string {
 	p = append(p, e.Outbox.Problems()...)
 	p = append(p, e.toPlaces.Problems()...)
 	p = append(p, e.Known...)
+	for _, w := range s.Ways {
+		if w.Problem != "" && !w.Quiet {
+			p = append(p, w.Kind+": "+w.Problem)
+		}
+	}
 	for _, name := range slices.Sorted(maps.Keys(e.notices)) {
 		p = append(p, e.notices[name])
 	}

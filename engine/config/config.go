@@ -212,6 +212,14 @@ func (s Secrets) Set(c Config) map[string]bool {
 	return set
 }
 
+// Login is what is kept of a password that is only compared, by its key; of others nothing.
+func (s Secrets) Login(key string) string {
+	if sp, ok := find(key); ok && sp.f.Hashed {
+		return sp.f.get(place{c: &Config{}, s: &s})
+	}
+	return ""
+}
+
 // clone copies s so deeply that nothing is shared.
 func (s Secrets) clone() Secrets {
 	s.Transfers = maps.Clone(s.Transfers)

@@ -89,6 +89,16 @@ type Place struct {
 	NextTry time.Time `json:"next_try,omitzero"`
 }
 
+// Way is a way into the interface from elsewhere, such as a serial console.
+type Way struct {
+	Kind    string `json:"kind"`              // serial
+	Name    string `json:"name"`              // its device
+	How     string `json:"how,omitempty"`     // its settings, in short
+	State   string `json:"state"`             // ready, in use, absent, taken, failed
+	Problem string `json:"problem,omitempty"` // why it is not ready and what to do: a sentence
+	Quiet   bool   `json:"quiet,omitempty"`   // that is nothing to be told of beyond here: a port that was unplugged
+}
+
 // ClockFloor is a moment before which a clock is taken as not set: this program
 // did not exist then.
 var ClockFloor = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -137,6 +147,7 @@ type Status struct {
 	Clock     Clock       `json:"clock"`              //
 	Buffer    Buffer      `json:"buffer"`             //
 	Storage   Storage     `json:"storage"`            //
+	Ways      []Way       `json:"ways,omitempty"`     // the ways in beside the local terminal
 	Problems  []string    `json:"problems"`           // sentences: what happened, why, what to do
 	Findings  []string    `json:"findings,omitempty"` // lines of a configuration that was not accepted, as `check` prints them
 }

@@ -64,7 +64,10 @@ func (p *Port) open(c Config) error {
 	p.file = os.NewFile(uintptr(fd), p.device)
 	return p.control(func(fd int) error {
 		was, err := unix.IoctlGetTermios(fd, unix.TCGETS2)
-		if err != nil {
+		switch {
+		case errors.Is(err, unix.EIO): // the kernel lists ports that are not built in
+			return fmt.Errorf("there is no port behind %s: %w", p.device, err)
+		case err != nil:
 			return fmt.Errorf("%s: %w", p.device, ErrNotSerial)
 		}
 		if err := p.claim(fd); err != nil {
