@@ -60,7 +60,7 @@ func TestSystemIsEdited(t *testing.T) {
 	f := newFake()
 	c := start(t, f, xterm, 80, 24)
 	c.typed("7")
-	c.sees("[7 System]", "Site            Gate 3", "Problems        none")
+	c.sees("[7 System]", "Site            Gate 3", "; no problems")
 	c.typed("\t")
 	c.sees("> Site            Gate 3")
 	c.typed("\x0bGate 4\t\x0bberl")

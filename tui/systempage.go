@@ -30,8 +30,8 @@ func newSystemPage(a *app) *systemPage {
 			return storeDirectory(a.status)
 		case "site.holidays", "privacy.line", "serial":
 			return "none"
-		case "ssh.listen":
-			return "off"
+		case "ssh.authorized_keys":
+			return "authorized_keys beside the configuration"
 		}
 		return ""
 	}
@@ -124,7 +124,7 @@ func (p *systemPage) body(a *app, w, h int) ([]string, *tea.Position) {
 		p.from = max(0, min(p.from, len(lines)-h))
 		return lines[p.from:min(len(lines), p.from+h)], nil
 	}
-	const fields = 11 // and a line between
+	const fields = 12 // and a line between
 	tail := a.problemsIn(w, max(3, h-fields-1))
 	short := a.problemsIn(w, 3)
 	if tail == nil {

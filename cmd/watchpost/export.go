@@ -75,6 +75,8 @@ func (e events) oldestFirst(ctx context.Context, f event.Filter) (ids []string, 
 // each file, stands only when it is whole.
 func (x *export) run(ctx context.Context, f *flags, e events, ids []string, files int) (err error) {
 	switch ext := strings.ToLower(filepath.Ext(x.to)); {
+	case x.to != "-" && f.s.far != nil:
+		return errors.New("over SSH events are exported to standard output only: put a - at the end, and > FILE.tar where you are; sftp copies them too")
 	case x.to == "-":
 		if t, ok := f.s.out.(*os.File); ok && isTerminal(t) {
 			return errors.New("a tar is nothing for a terminal: send it to a program or a file")

@@ -26,7 +26,11 @@ type flags struct {
 func newFlags(name string, s streams) *flags {
 	f := &flags{FlagSet: flag.NewFlagSet(name, flag.ContinueOnError), s: s}
 	f.SetOutput(io.Discard)
-	f.StringVar(&f.config, "config", "", "configuration file")
+	if s.far == nil {
+		f.StringVar(&f.config, "config", "", "configuration file")
+	} else {
+		f.config = s.far.config
+	}
 	f.BoolVar(&f.json, "json", false, "print JSON")
 	return f
 }
@@ -85,6 +89,13 @@ func (f *flags) misused(why string) bool {
 	for _, c := range commands() {
 		if c.name == f.Name() {
 			u = c.usage
+		}
+	}
+	if f.s.far != nil {
+		for _, c := range farCommands {
+			if c.name == f.Name() {
+				u = c.usage
+			}
 		}
 	}
 	if u == "watchpost" {

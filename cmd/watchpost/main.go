@@ -30,6 +30,7 @@ const (
 type streams struct {
 	in       io.Reader
 	out, err io.Writer
+	far      *far // nil: given here, not over SSH
 }
 
 // command is one word of the command line.
@@ -42,7 +43,7 @@ type command struct {
 
 func commands() []command {
 	return []command{
-		{"serve", "serve", "the service: engine and local socket, no interface", runServe},
+		{"serve", "serve", "the service: engine, SSH and local socket, no interface here", runServe},
 		{"setup", "setup --plain", "the mail settings as prompts, line by line", runSetup},
 		{"set", "set KEY VALUE", "change one field (VALUE - reads standard input)", runSet},
 		{"check", "check [FILE] | check --field KEY VALUE", "validate a configuration, or one value", runCheck},
@@ -60,7 +61,7 @@ func commands() []command {
 		{"privacy", "privacy [on|off]", "switch privacy mode, or say whether it is on", runPrivacy},
 		{"backup", "backup [--secrets] FILE|-", "the settings as one file", runBackup},
 		{"restore", "restore [--yes] FILE|-", "put a backup's settings in force; shows first what changes", runRestore},
-		{"ssh-key", "ssh-key add -", "the SSH server's keys", runLater("the SSH server")},
+		{"ssh-key", "ssh-key add - [--operator] | list | remove FINGERPRINT", "who may log in over SSH, and the box's own fingerprint", runSSHKey},
 		{"version", "version", "the version", runVersion},
 	}
 }
@@ -68,7 +69,7 @@ func commands() []command {
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends it at once
-	os.Exit(run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
+	os.Exit(run(ctx, os.Args[1:], streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}))
 }
 
 // run finds the command's word, which may stand behind flags that every command
@@ -113,11 +114,4 @@ func usage(w io.Writer, all []command) {
 		fmt.Fprintf(w, "  watchpost %s\n      %s\n", c.usage, c.about)
 	}
 	fmt.Fprint(w, "\nEvery command takes --config FILE; every command that prints takes --json.\n")
-}
-
-func runLater(what string) func(context.Context, []string, streams) int {
-	return func(_ context.Context, _ []string, s streams) int {
-		fmt.Fprintf(s.err, "watchpost: %s is not in this version\n", what)
-		return exitFailed
-	}
 }

@@ -17,10 +17,12 @@ import (
 	"watchpost/engine/config"
 	"watchpost/engine/control"
 	"watchpost/engine/durable"
+	"watchpost/engine/event"
 	"watchpost/engine/store"
 	"watchpost/hw"
 	"watchpost/mail"
 	"watchpost/mail/transfer"
+	"watchpost/tui/sshd"
 )
 
 // wallClock is the system's clock.
@@ -33,6 +35,7 @@ type service struct {
 	engine *engine.Engine
 	outbox *mail.Outbox
 	queue  *transfer.Queue
+	ssh    *sshd.Server // nil: not in this mode
 	socket net.Listener // nil: not served (demo)
 	locks  []*lock
 	log    *slog.Logger
@@ -104,20 +107,22 @@ func (b begin) open() (s *service, err error) {
 	if s.outbox, err = mail.Open(filepath.Join(dir, "spool"), mail.Options{Listener: feed, Log: s.log, Version: version}); err != nil {
 		return s, err
 	}
+	var images *store.Store
 	s.engine, err = engine.New(engine.Options{
 		OpenCamera: func(c config.Camera) (engine.Camera, error) {
 			return hw.OpenCamera(c.Source, c.Width, c.Height, c.FPS)
 		},
-		OpenTransfers: func(images *store.Store, tell engine.OutboxEvents) (engine.Transfers, error) {
+		OpenTransfers: func(opened *store.Store, tell engine.OutboxEvents) (engine.Transfers, error) {
 			var err error
+			images = opened
 			s.queue, err = transfer.Open(filepath.Join(dir, "transfers"), transfer.Options{Listener: tell, Log: s.log,
-				Images: storedImages{images}, Submit: s.outbox.Submit, Limit: s.outbox.Limit, Diagnose: s.outbox.Diagnose})
+				Images: storedImages{opened}, Submit: s.outbox.Submit, Limit: s.outbox.Limit, Diagnose: s.outbox.Diagnose})
 			return s.queue, err
 		},
 		FindCamera: hw.FindCamera, Pictures: hw.Pictures{}, Outbox: s.outbox, Mail: feed,
 		Clock: wallClock{}, Log: s.log, File: b.file, Stamp: stamp, Loaded: loaded, Findings: findings,
 		Directory: dir, DirectoryOf: stateDir, Known: append(b.known, storeMoved(b.file.Path(), dir)...),
-		Version: version, Mode: b.mode, Demo: b.demo, Inbox: b.inbox,
+		Version: version, Mode: b.mode, Demo: b.demo, Inbox: b.inbox, Ways: s.ways,
 	})
 	if err != nil {
 		return s, err
@@ -127,6 +132,9 @@ func (b begin) open() (s *service, err error) {
 	}
 	if len(findings) == 0 {
 		s.engine.KeepGood()
+	}
+	if b.mode == "service" {
+		s.ssh = newSSH(s, b.file, dir, images.FS())
 	}
 	if b.mode != "demo" {
 		s.socket, err = control.Listen(socket)
@@ -173,6 +181,9 @@ func (s *service) run(ctx context.Context) error {
 		}
 		return nil
 	})
+	if s.ssh != nil {
+		g.Go(func() error { return s.ssh.Run(ctx) })
+	}
 	if s.socket != nil {
 		g.Go(func() error { return control.Serve(ctx, s.socket, s.engine) })
 	}
@@ -180,6 +191,14 @@ func (s *service) run(ctx context.Context) error {
 		return err
 	}
 	return nil
+}
+
+// ways are the ways in beside the local terminal and the socket.
+func (s *service) ways() (all []event.Way) {
+	if s.ssh != nil {
+		all = append(all, s.ssh.Ways()...)
+	}
+	return all
 }
 
 func (s *service) close() {

@@ -172,10 +172,10 @@ type Storage struct {
 	MaxAge    time.Duration
 }
 
-// SSH is the built-in SSH server; carried out by a later version.
+// SSH is the built-in SSH server. It answers once there is a key or a password.
 type SSH struct {
-	Listen         string
-	AuthorizedKeys string
+	Listen         string // address:port, or off
+	AuthorizedKeys string // the file of public keys; empty: authorized_keys beside the configuration
 }
 
 // Serial is a serial console.
@@ -193,12 +193,13 @@ type Secrets struct {
 	// ConsolePassword is asked for on serial consoles: a hash, or what a person wrote
 	// into the file (secret.Matches). Empty: nothing is asked for.
 	ConsolePassword string
+	SSHPassword     string            // a hash, as ConsolePassword; empty: public keys only
 	Transfers       map[string]string // by the transfer's name: password, bearer token or passphrase; none is empty
 }
 
 // Equal compares two sets of secrets.
 func (s Secrets) Equal(other Secrets) bool {
-	return s.SMTPPassword == other.SMTPPassword && s.ConsolePassword == other.ConsolePassword && maps.Equal(s.Transfers, other.Transfers)
+	return s.SMTPPassword == other.SMTPPassword && s.ConsolePassword == other.ConsolePassword && s.SSHPassword == other.SSHPassword && maps.Equal(s.Transfers, other.Transfers)
 }
 
 // Set tells by key which secrets of a configuration are set.

@@ -50,7 +50,7 @@ func TestFieldTableIsComplete(t *testing.T) {
 		"transfers.*.host_key": "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU", "transfers.*.ca_file": "/a", "transfers.*.pin": "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=", "transfers.*.path": "{site}", "transfers.*.file": "{n}.jpg",
 		"transfers.*.url": "https://nas.local/", "transfers.*.method": "post", "transfers.*.auth": "basic", "transfers.*.headers": "{X-Camera: gate3}", "transfers.*.topic": "a/b", "transfers.*.discovery": "true", "transfers.*.destinations": "[a@example.net]",
 		"site.holidays": "[2026-12-25, 01-01]", "camera.buffer": "16MB", "privacy.active": "{days: [mon]}", "privacy.line": "KEY",
-		"storage.directory": "/d", "storage.max_bytes": "1GB", "storage.max_age": "1d", "ssh.listen": ":1", "ssh.authorized_keys": "/k",
+		"storage.directory": "/d", "storage.max_bytes": "1GB", "storage.max_age": "1d", "ssh.listen": ":1", "ssh.authorized_keys": "/k", "ssh.password": "let me in",
 		"serial": "[{device: /dev/ttyS0, baud: 9600, term: vt100}]", "console.password": "let me in", "version": "1",
 	}
 	fresh := func() (Config, Secrets) {
@@ -67,10 +67,11 @@ func TestFieldTableIsComplete(t *testing.T) {
 		leaves(reflect.ValueOf(c), "", out)
 		out[".Secrets.SMTPPassword"] = s.SMTPPassword
 		out[".Secrets.ConsolePassword"] = s.ConsolePassword
+		out[".Secrets.SSHPassword"] = s.SSHPassword
 		out[".Secrets.Transfers"] = fmt.Sprint(s.Transfers)
 		return out
 	}
-	if n := reflect.TypeFor[Secrets]().NumField(); n != 3 {
+	if n := reflect.TypeFor[Secrets]().NumField(); n != 4 {
 		t.Fatalf("Secrets has %d fields: extend this test", n)
 	}
 	c0, s0 := fresh()
@@ -161,7 +162,7 @@ func TestFieldWords(t *testing.T) {
 func TestDefault(t *testing.T) {
 	c := Default()
 	want := Config{Version: 1, Camera: Camera{Width: 640, Height: 480, FPS: 15, Buffer: 8 << 20, Absorb: time.Minute}, SMTP: SMTP{Port: 587, Security: "auto", Auth: "auto"},
-		Mail: Mail{Subject: "CameraNotification", HoldOff: time.Minute, PictureWait: time.Second, DigestAfter: 20, StateMails: true}, Storage: Storage{MaxBytes: 2e9, MaxAge: 30 * day}}
+		Mail: Mail{Subject: "CameraNotification", HoldOff: time.Minute, PictureWait: time.Second, DigestAfter: 20, StateMails: true}, Storage: Storage{MaxBytes: 2e9, MaxAge: 30 * day}, SSH: SSH{Listen: ":2222"}}
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("Default() = %+v", c)
 	}

@@ -173,10 +173,16 @@ func nameFor(noun string) func(string) (string, Verdict) {
 	}
 }
 
-// parseListen judges where the SSH server listens: ":2222" or "192.0.2.1:2222".
+// parseListen judges where the SSH server listens: ":2222", "192.0.2.1:2222" or "off".
 func parseListen(raw string) (string, Verdict) {
 	s := strings.TrimSpace(raw)
-	const text = "An address and port, such as :2222 or 192.0.2.1:2222."
+	const text = "An address and port, such as :2222 or 192.0.2.1:2222; or off."
+	if s == "off" {
+		return s, fine("no SSH")
+	}
+	if _, v := number(1, 65535)(s); v.Level == OK {
+		return "", half(text).fix(":" + s)
+	}
 	host, port, err := net.SplitHostPort(s)
 	if err != nil || port == "" {
 		return "", half(text)
@@ -192,21 +198,13 @@ func parseListen(raw string) (string, Verdict) {
 			return "", v
 		}
 	}
-	return s, later("the SSH server stays off")
+	if port == "22" {
+		return s, wary("port of the system", "The system's own SSH server usually has port 22; 2222 is free.")
+	}
+	return s, fine("")
 }
 
 // later marks what the file may hold and this version does not carry out.
 func later(instead string) Verdict {
 	return wary("not in this version", "This is not carried out by this version: "+instead+".")
-}
-
-// notYet adds later's warning to a parser.
-func notYet[T any](parse func(string) (T, Verdict), instead string) func(string) (T, Verdict) {
-	return func(raw string) (T, Verdict) {
-		value, v := parse(raw)
-		if v.Level == OK {
-			v = later(instead)
-		}
-		return value, v
-	}
 }

@@ -44,7 +44,7 @@ func TestTransfersAreLoadedWithTheirSecrets(t *testing.T) {
 	if nas.Server != "nas.local" || nas.Path != "{trigger}/{date}" || nas.HostKey != fingerprint || PortOf(nas) != 22 || l.Config.Transfers[1].Auth != "basic" {
 		t.Errorf("%+v", l.Config.Transfers)
 	}
-	if got := l.Secrets.Set(l.Config); !reflect.DeepEqual(got, map[string]bool{"console.password": false, "smtp.password": true, "transfers.nas.password": true, "transfers.web.password": true}) {
+	if got := l.Secrets.Set(l.Config); !reflect.DeepEqual(got, map[string]bool{"console.password": false, "smtp.password": true, "ssh.password": false, "transfers.nas.password": true, "transfers.web.password": true}) {
 		t.Errorf("%v", got)
 	}
 }

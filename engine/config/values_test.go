@@ -436,7 +436,8 @@ var others = map[string][]judgement{
 		{refused, "[{baud: 9600}]", "", ""}, {refused, "[{device: /dev/ttyS0, baud: fast}]", "", ""}, {refused, "[{device: /dev/ttyS0, parity: even}]", "", ""}, {refused, "[{device: /dev/ttyS0, flow: dtr}]", "", ""}, {refused, "ttyS0", "", ""},
 	},
 	"console.password": {{good, "let me in please", "", ""}, {good, "$2a$10$" + strings.Repeat("x", 53), "", ""}, {begun, "short", "", ""}, {refused, strings.Repeat("x", 73), "bcrypt", ""}, {refused, "let\nme in it", "", ""}, {warned, "let me in ", "", ""}},
-	"ssh.listen":       {{warned, ":2222", "not in this version", ""}, {warned, "192.0.2.1:2222", "", ""}, {warned, "[::1]:2222", "", ""}, {begun, "192.0.2.1", "", ""}, {refused, ":0", "", ""}, {refused, "ho st:22", "", ""}},
+	"ssh.listen":       {{good, ":2222", "the design", ""}, {good, "192.0.2.1:2222", "", ""}, {good, "[::1]:2222", "", ""}, {good, "off", "", ""}, {warned, ":22", "the system's own", ""}, {begun, "2222", "a port alone", ":2222"}, {begun, "192.0.2.1", "", ""}, {begun, "of", "", ""}, {refused, ":0", "", ""}, {refused, "ho st:22", "", ""}},
+	"ssh.password":     {{good, "let me in please", "", ""}, {good, "$2a$10$" + strings.Repeat("x", 53), "", ""}, {begun, "short", "", ""}, {refused, strings.Repeat("x", 73), "bcrypt", ""}},
 	"version":          {{good, "1", "", ""}, {refused, "2", "", ""}, {refused, "one", "", ""}},
 	"triggers": {
 		{good, "[{name: yard, source: motion}]", "", ""}, {good, "- name: yard\n- name: door\n", "block style", ""}, {refused, "[{source: motion}]", "no name", ""}, {refused, "[{name, source: motion}]", "null", ""}, {refused, "[{name: a, thresold: 5}]", "unknown key", ""}, {refused, "[{name: t, source: timer, notify: true}]", "the family's manuals", ""}, {good, "[{name: t, source: timer}]", "", ""}, {warned, "[{name: d, source: external, line: DOOR}]", "", ""}, {refused, "[{name: d, and: {source: motion, within: 5s}}]", "its own source", ""},
