@@ -39,6 +39,7 @@ type app struct {
 	ascii    bool // fold the frame
 	attached bool // the engine runs elsewhere
 	rights   Rights
+	keys     SSHKeys          // nil: none are changed here
 	files    *Files           // nil: no file may be written here
 	ask      bool             // the terminal does not tell its size: ask it
 	greys    bool             // the terminal shows half blocks in 256 colours
@@ -134,6 +135,10 @@ func (a *app) update(msg tea.Msg) tea.Cmd {
 		if a.qu != nil || a.helping {
 			return nil
 		}
+		if a.rights.Operator && a.at != eventsAt {
+			a.say = operatorText
+			return nil
+		}
 		if e := a.editor(); e != nil {
 			return e.paste(a, m.Content)
 		}
@@ -186,6 +191,8 @@ func (a *app) update(msg tea.Msg) tea.Cmd {
 		return a.counted(m)
 	case appliedMsg:
 		return a.applied(m)
+	case sshKeysMsg:
+		a.pages[systemAt].(*systemPage).ssh.done(a, m)
 	case stepMsg, diagnosedMsg:
 		return a.walked(m)
 	case revertedMsg, testMsg:
@@ -323,6 +330,10 @@ func (a *app) act(k tea.KeyPressMsg) tea.Cmd {
 		}
 	}
 	a.say = ""
+	if a.barred(k.String()) {
+		a.say = operatorText
+		return nil
+	}
 	if e := a.focusedEditor(); e != nil {
 		if cmd, ok := e.fieldKey(a, k); ok {
 			return cmd

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -45,6 +47,7 @@ type fake struct {
 	viewed     int
 	saved      Saved // what an export comes to
 	saveErr    error
+	sshKeys    KeyList
 }
 
 // newFake is a box that is set up and has seen something.
@@ -363,4 +366,55 @@ func (f *fake) save(_ context.Context, x Export) (Saved, error) {
 func (f *fake) Privacy(_ context.Context, on bool) error {
 	f.called("privacy %v", on)
 	return f.privacyErr
+}
+
+// The fake's SSH keys.
+
+func (f *fake) List() (KeyList, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.sshKeys, nil
+}
+
+func (f *fake) Judge(text string) ([]SSHKey, error) {
+	if !strings.HasPrefix(text, "ssh-ed25519 ") {
+		return nil, errors.New("this is no public key")
+	}
+	text = strings.TrimSpace(text)
+	return []SSHKey{{Fingerprint: "SHA256:newOne", Comment: text[strings.LastIndexByte(text, ' ')+1:]}}, nil
+}
+
+func (f *fake) Add(text string, operator bool) error {
+	k, err := f.Judge(text)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	k[0].Operator = operator
+	f.sshKeys.Keys = append(f.sshKeys.Keys, k[0])
+	return err
+}
+
+func (f *fake) Remove(fingerprint string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.sshKeys.Keys = slices.DeleteFunc(f.sshKeys.Keys, func(k SSHKey) bool { return k.Fingerprint == fingerprint })
+	return nil
+}
+
+func (f *fake) Mark(fingerprint string, operator bool) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i := range f.sshKeys.Keys {
+		if f.sshKeys.Keys[i].Fingerprint == fingerprint {
+			f.sshKeys.Keys[i].Operator = operator
+		}
+	}
+	return nil
+}
+
+// twoKeys is an installer's and an operator's.
+func twoKeys() KeyList {
+	return KeyList{Host: "SHA256:fV93SDOdqoa/kJ8TVvvaqkEE4LguESbedJ3Dl3z7ncc", Keys: []SSHKey{
+		{Fingerprint: "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU", Comment: "anna@laptop"},
+		{Fingerprint: "SHA256:Xk3oQ1vY0N8fV5bUe3m7cJp2dR9tKzW4aLhGs6iTnEw", Comment: "gate", Operator: true},
+	}}
 }

@@ -25,6 +25,7 @@ var keys = struct {
 	Remove, RemoveAll                           key.Binding
 	Details                                     key.Binding
 	Live, LiveEnd, LiveNew                      key.Binding
+	SSHKeys, AddKey, RemoveKey, Role            key.Binding
 }{
 	Test:     bind("t", "test mail", "t", "ctrl+t"),
 	Diagnose: bind("d", "diagnose", "d", "ctrl+d"),
@@ -86,5 +87,9 @@ var keys = struct {
 	Live:        bind("v", "live view", "v"),
 	LiveEnd:     bind("v", "end live view", "v", "esc", "ctrl+g"),
 	LiveNew:     bind("space", "new picture", "space"),
+	SSHKeys:     bind("s", "SSH keys", "s"),
+	AddKey:      bind("a", "add", "a"),
+	RemoveKey:   bind("x", "remove", "x"),
+	Role:        bind("o", "operator or installer", "o"),
 	Good:        bind("r", "last good settings", "r"),
 }

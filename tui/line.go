@@ -20,6 +20,7 @@ type line struct {
 	text   []string // grapheme clusters
 	pos    int      // the cursor stands before text[pos]
 	left   int      // first cluster shown
+	most   int      // characters; 0: maxLine
 	masked bool     // a secret: shown as stars, kept byte for byte
 }
 
@@ -45,7 +46,10 @@ func (l *line) keeps(s string) string {
 func (l *line) insert(s string) bool {
 	s = l.keeps(s)
 	most := maxLine
-	if l.masked {
+	switch {
+	case l.most > 0:
+		most = l.most
+	case l.masked:
 		most = maxSecret
 	}
 	if len(l.text)+len(s) > most && len(l.text)+len(clusters(s)) > most {

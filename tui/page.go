@@ -34,7 +34,7 @@ var pages = []struct {
 	{"Camera", "source, size, rate, image buffer; v: the live view", func(a *app) page { return newCameraPage(a) }},
 	{"Events", "enter shows one, f filters, e exports, x removes it; E, X all", func(*app) page { return &eventsPage{} }},
 	{"Queue", "each mail: r tries it again, x drops it, h finds held ones, R all", func(*app) page { return &queuePage{} }},
-	{"System", "site, zone, privacy, storage; i: version, files, all problems", func(a *app) page { return newSystemPage(a) }},
+	{"System", "site, zone, storage, ways in; s: SSH keys, i: version, problems", func(a *app) page { return newSystemPage(a) }},
 }
 
 // Places in pages.

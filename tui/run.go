@@ -30,6 +30,8 @@ type Options struct {
 	Now    func() time.Time // nil: time.Now
 	// Attached says that the engine runs elsewhere: it goes on when the person leaves.
 	Attached bool
+	// Keys are the SSH keys that the System page changes; nil: none.
+	Keys SSHKeys
 	// Files is where events are exported to; nil: no file may be written here.
 	Files *Files
 }
@@ -66,6 +68,9 @@ func Run(ctx context.Context, b Backend, o Options) error {
 	inner, cancel := context.WithCancel(ctx)
 	a := newApp(inner, o.Rights.limit(b), o.Now)
 	a.attached, a.files, a.rights = o.Attached, o.Files, o.Rights
+	if !o.Rights.Operator {
+		a.keys = o.Keys
+	}
 	a.ascii, a.ask = !t.UTF8, !o.Line.Size.Known()
 	a.greys = t.UTF8 && t.Profile >= colorprofile.ANSI256
 	a.wrote, a.flush = screen.Lines.Sent, time.Second/time.Duration(fps)

@@ -22,6 +22,7 @@ type screen struct {
 
 func open(t testing.TB, f *fake, w, h int) *screen {
 	a := newApp(context.Background(), f, func() time.Time { return noon })
+	a.keys = f
 	a.files = &Files{Dir: "/home/gate", Save: f.save}
 	s := &screen{a, f, t}
 	s.send(tea.WindowSizeMsg{Width: w, Height: h})

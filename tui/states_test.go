@@ -42,6 +42,19 @@ var states = []struct {
 		s.Triggers[1].State, s.Triggers[1].Until, s.Triggers[1].Why = event.Unavailable, time.Time{}, "no line gpiochip0:4 on this box"
 		return f
 	}, func(*screen) {}},
+	{"system-keys", keysFake, func(s *screen) { s.press("7"); s.carry(s.press("s")) }},
+	{"system-keys-none", newFake, func(s *screen) { s.press("7"); s.carry(s.press("s")) }},
+	{"system-keys-add", keysFake, func(s *screen) {
+		s.press("7")
+		s.carry(s.press("s"))
+		s.press("a", "'ssh-ed25519 AAAA ben@laptop")
+	}},
+	{"system-keys-ask", keysFake, func(s *screen) {
+		s.press("7")
+		s.carry(s.press("s"))
+		s.press("down", "x")
+	}},
+	{"queue-operator", newFake, func(s *screen) { s.rights.Operator = true; s.press("6", "x") }},
 	{"mail", newFake, func(s *screen) { s.press("2") }},
 	{"mail-empty", emptyFake, func(s *screen) { s.press("2", "tab") }},
 	{"mail-errors", newFake, func(s *screen) {
@@ -445,4 +458,12 @@ func failedTest(s *screen) {
 	last := refusedSteps()[7]
 	m.Problem = last.Verdict + ": 535 " + last.Text + ". " + last.Do
 	s.send(eventsMsg{append(es, event.Event{Mail: &m})})
+}
+
+// keysFake has SSH keys, and answers over SSH.
+func keysFake() *fake {
+	f := newFake()
+	f.sshKeys = twoKeys()
+	f.snap.Status.Ways = []event.Way{{Kind: "ssh", Name: ":2222", State: "ready", How: "2 keys and a password"}}
+	return f
 }

@@ -15,6 +15,7 @@ import (
 // files, and every problem. Those are whole at one key.
 type systemPage struct {
 	*settings
+	ssh  sshKeys
 	all  bool // what there is to tell, whole, in place of the fields
 	from int  // first line of it that is shown
 }
@@ -31,7 +32,7 @@ func newSystemPage(a *app) *systemPage {
 		case "site.holidays", "privacy.line", "serial":
 			return "none"
 		case "ssh.authorized_keys":
-			return "authorized_keys beside the configuration"
+			return "beside the configuration"
 		}
 		return ""
 	}
@@ -71,12 +72,48 @@ func (a *app) directoryWaits() bool {
 }
 
 func (p *systemPage) opened(a *app) tea.Cmd {
-	p.all, p.from = false, 0
+	p.all, p.from, p.ssh = false, 0, sshKeys{}
 	return p.settings.opened(a)
+}
+
+func (p *systemPage) focused() bool { return p.sheet.focused() || p.ssh.add != nil }
+
+func (p *systemPage) fieldKey(a *app, k tea.KeyPressMsg) (tea.Cmd, bool) {
+	if p.ssh.add != nil {
+		return nil, p.ssh.typing(a, k)
+	}
+	return p.settings.fieldKey(a, k)
+}
+
+func (p *systemPage) fieldHelp(a *app) string {
+	if p.ssh.add != nil {
+		return p.ssh.hint()
+	}
+	return p.settings.fieldHelp(a)
+}
+
+func (p *systemPage) paste(a *app, text string) tea.Cmd {
+	if p.ssh.add != nil {
+		return p.ssh.paste(a, text)
+	}
+	if p.ssh.open {
+		a.say = "a adds a key: paste it then."
+		return nil
+	}
+	return p.settings.paste(a, text)
+}
+
+func (p *systemPage) leave(a *app) {
+	p.ssh.add = nil
+	p.settings.leave(a)
 }
 
 func (p *systemPage) key(a *app, k tea.KeyPressMsg) (tea.Cmd, bool) {
 	switch {
+	case p.ssh.open:
+		return p.ssh.key(a, k)
+	case key.Matches(k, keys.SSHKeys):
+		return p.ssh.show(a), true
 	case key.Matches(k, keys.Details):
 		p.all, p.from = !p.all, 0
 	case !p.all:
@@ -103,22 +140,30 @@ func (p *systemPage) key(a *app, k tea.KeyPressMsg) (tea.Cmd, bool) {
 
 func (p *systemPage) bindings(a *app) []key.Binding {
 	switch {
+	case p.ssh.open:
+		return p.ssh.bindings()
 	case p.focused():
 		return p.sheet.bindings(a)
 	case p.all:
 		return []key.Binding{bind("up/down", "more"), bind("esc", "fields"), keys.Quit}
 	}
-	return []key.Binding{bind("tab", "fields"), keys.Details, keys.Save, keys.Undo, keys.Quit}
+	return []key.Binding{bind("tab", "fields"), keys.SSHKeys, keys.Details, keys.Save, keys.Undo, keys.Quit}
 }
 
 func (p *systemPage) hint(a *app) string {
+	if p.ssh.open {
+		return p.ssh.hint()
+	}
 	if p.all {
 		return "Esc goes back to the fields."
 	}
-	return p.settings.hint(a, "Tab or Enter enters the first field; i tells of version, files and problems.")
+	return p.settings.hint(a, "Tab or Enter enters the first field; s shows the SSH keys, i version, files and problems.")
 }
 
 func (p *systemPage) body(a *app, w, h int) ([]string, *tea.Position) {
+	if p.ssh.open {
+		return p.ssh.body(a, w, h)
+	}
 	if p.all && !p.focused() {
 		lines := a.details(w)
 		p.from = max(0, min(p.from, len(lines)-h))

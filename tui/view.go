@@ -97,6 +97,9 @@ func (a *app) header(w int) string {
 	if a.status.Mode == "demo" {
 		right = append(right, "demo")
 	}
+	if a.rights.Operator {
+		right = append(right, "operator")
+	}
 	switch {
 	case a.gone != "":
 		right = append(right, bad.Render("no engine"))
@@ -158,7 +161,7 @@ func (a *app) keyLine(w int) string {
 		}
 		return cut("  "+strings.Join(parts, "   "), w)
 	}
-	bs, help := a.pages[a.at].bindings(a), a.helpKey()
+	bs, help := a.offered(a.pages[a.at].bindings(a)), a.helpKey()
 	right := strong.Render(help.Help().Key) + " " + help.Help().Desc + " "
 	left := " "
 	for _, b := range bs {

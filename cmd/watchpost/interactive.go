@@ -32,7 +32,7 @@ func runTerminal(ctx context.Context, args []string, s streams) int {
 	if !ok || !ok2 || !isTerminal(in) || !isTerminal(out) {
 		return f.failed(errors.New("this is no terminal: watchpost serve runs without one, watchpost help lists the commands"))
 	}
-	attached := false
+	attached, inDemo := false, *demo
 	show := func(ctx context.Context, api engine.API) error {
 		s := newSaver(api)
 		defer s.end()
@@ -41,7 +41,11 @@ func runTerminal(ctx context.Context, args []string, s streams) int {
 			return fmt.Errorf("interface: %w", err)
 		}
 		defer line.Close()
-		return tui.Run(ctx, api, tui.Options{Line: line, Rights: tui.Rights{Commands: true}, Attached: attached, Files: &tui.Files{Dir: s.dir, Save: s.save}})
+		var keys tui.SSHKeys
+		if !inDemo {
+			keys = boxKeys{api, f.file().Path()}
+		}
+		return tui.Run(ctx, api, tui.Options{Line: line, Rights: tui.Rights{Commands: true}, Attached: attached, Keys: keys, Files: &tui.Files{Dir: s.dir, Save: s.save}})
 	}
 	if *demo {
 		return runDemo(ctx, f, "", show)
@@ -57,6 +61,7 @@ func runTerminal(ctx context.Context, args []string, s streams) int {
 	}
 	if unconfigured(f.file()) {
 		if source, why := hw.FindCamera(); source == "" {
+			inDemo = true
 			return runDemo(ctx, f, why, show)
 		}
 	}

@@ -6,8 +6,13 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"path/filepath"
+	"time"
 
+	"golang.org/x/crypto/ssh"
+
+	"watchpost/engine"
 	"watchpost/engine/config"
 	"watchpost/tui"
 	"watchpost/tui/sshd"
@@ -38,7 +43,7 @@ func newSSH(s *service, file *config.File, dir string, images fs.FS) *sshd.Serve
 		},
 		HostKey: hostKeyFile(dir),
 		Show: func(ctx context.Context, line *term.Line, who sshd.Who) error {
-			err := tui.Run(ctx, s.engine, tui.Options{Line: line, Rights: tui.Rights{Operator: who.Operator}})
+			err := tui.Run(ctx, s.engine, tui.Options{Line: line, Rights: tui.Rights{Operator: who.Operator}, Keys: boxKeys{s.engine, path}})
 			if errors.Is(err, tui.ErrDumb) {
 				fmt.Fprintf(line.Port, "%s\r\n", "This terminal cannot show the interface (TERM=dumb). The commands work: ssh ... status, ssh ... help lists them.")
 			}
@@ -50,4 +55,99 @@ func newSSH(s *service, file *config.File, dir string, images fs.FS) *sshd.Serve
 		Files: images,
 		Log:   s.log,
 	})
+}
+
+// boxKeys are the SSH keys as the System page shows and changes them.
+type boxKeys struct {
+	api    engine.API
+	config string // the configuration's path
+}
+
+func (b boxKeys) file() (sshd.KeyFile, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	now, err := b.api.Config(ctx)
+	return keyFile(now.Config, b.config), err
+}
+
+// List is tui.SSHKeys.
+func (b boxKeys) List() (list tui.KeyList, err error) {
+	f, err := b.file()
+	if err != nil {
+		return list, err
+	}
+	keys, problems, err := f.Keys()
+	list.Problems = problems
+	for _, k := range keys {
+		list.Keys = append(list.Keys, shownKey(k))
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if st, serr := b.api.Status(ctx); serr == nil {
+		var herr error
+		if list.Host, herr = ownFingerprint(hostKeyFile(filepath.Dir(st.Storage.Directory))); herr != nil {
+			list.Problems = append(list.Problems, herr.Error())
+		}
+	}
+	return list, err
+}
+
+func shownKey(k sshd.Key) tui.SSHKey {
+	return tui.SSHKey{Fingerprint: k.Fingerprint, Comment: k.Comment, Operator: k.Operator}
+}
+
+// ownFingerprint is that of the box's own key, empty where there is none yet.
+func ownFingerprint(path string) (string, error) {
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		return "", nil
+	}
+	key, err := sshd.HostKey(path)
+	if err != nil {
+		return "", err
+	}
+	return ssh.FingerprintSHA256(key.PublicKey()), nil
+}
+
+// Judge is tui.SSHKeys.
+func (b boxKeys) Judge(text string) (shown []tui.SSHKey, err error) {
+	keys, err := sshd.ParseKeys(text)
+	for _, k := range keys {
+		shown = append(shown, shownKey(k))
+	}
+	return shown, err
+}
+
+// Add is tui.SSHKeys.
+func (b boxKeys) Add(text string, operator bool) error {
+	f, err := b.file()
+	if err != nil {
+		return err
+	}
+	keys, err := sshd.ParseKeys(text)
+	if err != nil {
+		return err
+	}
+	for i := range keys {
+		keys[i].Operator = operator
+	}
+	_, err = f.Add(keys)
+	return err
+}
+
+// Remove is tui.SSHKeys.
+func (b boxKeys) Remove(fingerprint string) error {
+	f, err := b.file()
+	if err == nil {
+		_, err = f.Remove(fingerprint)
+	}
+	return err
+}
+
+// Mark is tui.SSHKeys.
+func (b boxKeys) Mark(fingerprint string, operator bool) error {
+	f, err := b.file()
+	if err == nil {
+		err = f.Mark(fingerprint, operator)
+	}
+	return err
 }

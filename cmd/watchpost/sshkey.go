@@ -8,8 +8,6 @@ import (
 	"os"
 	"strings"
 
-	"golang.org/x/crypto/ssh"
-
 	"watchpost/tui/sshd"
 )
 
@@ -120,13 +118,9 @@ func listKeys(f *flags, keys sshd.KeyFile, hostKey string) error {
 	if err != nil {
 		return err
 	}
-	own := "made when the service first runs"
-	if _, err := os.Stat(hostKey); err == nil {
-		key, err := sshd.HostKey(hostKey)
-		if err != nil {
-			return err
-		}
-		own = ssh.FingerprintSHA256(key.PublicKey())
+	own, err := ownFingerprint(hostKey)
+	if err != nil {
+		return err
 	}
 	if f.json {
 		f.printJSON(map[string]string{"host": own, "file": string(keys)})
@@ -134,6 +128,9 @@ func listKeys(f *flags, keys sshd.KeyFile, hostKey string) error {
 			f.printKey("listed", k)
 		}
 	} else {
+		if own == "" {
+			own = "its key is made when the service first runs"
+		}
 		fmt.Fprintf(f.s.out, "this box: %s\n", own)
 		for _, k := range all {
 			fmt.Fprintln(f.s.out, strings.TrimSpace(keyLine(k)))
