@@ -58,7 +58,7 @@ func (a *app) foundCamera() string {
 
 // cameraVerdict is the draft's; where no source is typed it offers the one found.
 func (a *app) cameraVerdict(k string) config.Verdict {
-	v := a.draft.Verdict(k)
+	v := a.verdict(k)
 	if k == "camera.source" && v.Level == config.Empty && a.foundCamera() != "" && !a.draft.Changed(k) {
 		v.Short, v.Fix = "^f: the one found", a.foundCamera()
 		v.Text = "The first camera found is used: " + v.Fix + ". Name it, so that no other one takes its place."

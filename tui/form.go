@@ -38,7 +38,7 @@ type form struct {
 func newForm(fields []string) form {
 	return form{
 		keys: fields, at: -1,
-		judges:  func(a *app, k string) config.Verdict { return a.draft.Verdict(k) },
+		judges:  (*app).verdict,
 		choices: func(string) []string { return nil },
 		shows:   func(string) (string, bool) { return "", false },
 		empties: func(string) string { return "" },

@@ -3,6 +3,7 @@ package tui
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"watchpost/engine/config"
 	"watchpost/engine/event"
@@ -110,3 +111,18 @@ func (l limited) Privacy(ctx context.Context, on bool) error {
 	}
 	return l.Backend.Privacy(ctx, on)
 }
+
+// verdict is the draft's, and of a command that this session may not set why.
+func (a *app) verdict(k string) config.Verdict {
+	v := a.draft.Verdict(k)
+	if v.Blocks() || a.rights.Commands || !a.draft.Changed(k) {
+		return v
+	}
+	next, _, _ := config.PatchFor(a.settings.Config, config.Secrets{}, []config.Change{{Key: k, Value: a.draft.Raw(k)}})
+	if len(config.NewCommands(a.settings.Config, next)) == 0 {
+		return v
+	}
+	return config.Verdict{Level: config.Error, Short: "not from here", Text: upper(ErrCommands.Error()) + "."}
+}
+
+func upper(s string) string { return strings.ToUpper(s[:1]) + s[1:] }

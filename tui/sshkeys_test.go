@@ -84,3 +84,15 @@ func TestOperatorChangesNothing(t *testing.T) {
 		t.Error("an operator may not fire")
 	}
 }
+
+// What runs a command is set at the box only, and the field says so.
+func TestNoCommandFromElsewhere(t *testing.T) {
+	s := open(t, newFake(), 80, 24)
+	s.press("4")
+	s.set("camera.source", "pipe:ffmpeg -i x")
+	s.sees("not from here", "is set at the box only")
+	s.rights.Commands = true
+	if text := s.text(); strings.Contains(text, "not from here") {
+		t.Errorf("refused at the box:\n%s", text)
+	}
+}

@@ -55,7 +55,7 @@ func storeDirectory(s event.Status) string {
 
 // systemVerdict is the draft's, and says of a directory that it is not in force yet.
 func (a *app) systemVerdict(k string) config.Verdict {
-	v := a.draft.Verdict(k)
+	v := a.verdict(k)
 	if k == "storage.directory" && v.Level <= config.OK && a.directoryWaits() {
 		v.Level, v.Short = config.OK, "from the next start"
 	}
