@@ -194,7 +194,7 @@ func (c *conn) done() {
 // watch ends the connection when the context does, when nobody has typed for long,
 // and when the client does not answer.
 func (c *conn) watch() {
-	tick := time.NewTicker(keepalive)
+	tick := time.NewTicker(c.s.alive)
 	defer tick.Stop()
 	answered := make(chan bool, 1)
 	asked, unanswered := false, 0
@@ -210,7 +210,7 @@ func (c *conn) watch() {
 		case <-answered:
 			asked, unanswered = false, 0
 		case <-tick.C:
-			if time.Since(time.Unix(0, c.active.Load())) > idleTime {
+			if time.Since(time.Unix(0, c.active.Load())) > c.s.idle {
 				c.end("Nobody has typed for half an hour.")
 				continue
 			}

@@ -63,6 +63,8 @@ type Server struct {
 	config *ssh.ServerConfig
 	group  sync.WaitGroup // of connections
 
+	idle, alive time.Duration // idleTime and keepalive; other ones in tests
+
 	// checking is held while a password is compared: that costs a processor some
 	// hundred milliseconds, and the engine is to have the others.
 	checking sync.Mutex
@@ -79,7 +81,7 @@ func New(o Options) *Server {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Server{Options: o, limits: newLimits(o.Now), conns: map[*conn]struct{}{}, way: event.Way{Kind: "ssh", State: "closed"}}
+	return &Server{Options: o, idle: idleTime, alive: keepalive, limits: newLimits(o.Now), conns: map[*conn]struct{}{}, way: event.Way{Kind: "ssh", State: "closed"}}
 }
 
 // Ways is the server's state for the engine's status.
@@ -263,15 +265,24 @@ func (s *Server) accept(ctx context.Context, l net.Listener) {
 	}
 }
 
-// known returns the key that a wire form is, if it may log in.
+// known returns the key that a wire form is, if it may log in. One that is not known
+// may have been added at this moment: the file is looked at.
 func (s *Server) known(wire string) (Key, bool) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	i := slices.IndexFunc(s.keys, func(k Key) bool { return k.wire == wire })
+	keys, file := s.keys, s.settings.Keys
+	s.mu.Unlock()
+	is := func(k Key) bool { return k.wire == wire }
+	i := slices.IndexFunc(keys, is)
 	if i < 0 {
-		return Key{}, false
+		keys, _, _ = file.Keys()
+		if i = slices.IndexFunc(keys, is); i < 0 {
+			return Key{}, false
+		}
+		s.mu.Lock()
+		s.keys = keys
+		s.mu.Unlock()
 	}
-	return s.keys[i], true
+	return keys[i], true
 }
 
 // password is what is kept of the password that lets in, empty where none does.
