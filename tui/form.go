@@ -55,11 +55,7 @@ func (f *form) choicesOf(k string) []string {
 	if c := f.choices(k); c != nil {
 		return c
 	}
-	field, _ := config.Lookup(k)
-	if field.Choices == nil && (field.Default == "true" || field.Default == "false") {
-		return []string{"true", "false"}
-	}
-	return field.Choices
+	return Choices(k)
 }
 
 // show sets the fields; the focused one stays so where it is still there.

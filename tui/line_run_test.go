@@ -130,7 +130,7 @@ func TestRights(t *testing.T) {
 		{"operator's trial", Rights{Operator: true}, func(b Backend) error { _, err := b.DiagnoseTransfer(t.Context(), "nas", nil, nil); return err }, ErrOperator},
 		{"operator's good settings", Rights{Operator: true}, func(b Backend) error { _, err := b.Revert(t.Context()); return err }, ErrOperator},
 	} {
-		if err := c.do(c.rights.limit(f)); c.want == nil && (errors.Is(err, ErrOperator) || errors.Is(err, ErrCommands)) || c.want != nil && !errors.Is(err, c.want) {
+		if err := c.do(c.rights.Limit(f)); c.want == nil && (errors.Is(err, ErrOperator) || errors.Is(err, ErrCommands)) || c.want != nil && !errors.Is(err, c.want) {
 			t.Errorf("%s: %v", c.name, err)
 		}
 	}
@@ -138,7 +138,7 @@ func TestRights(t *testing.T) {
 		"fire":  func(b Backend) error { _, err := b.Fire(t.Context(), "yard"); return err },
 		"retry": func(b Backend) error { return b.Retry(t.Context(), "") },
 	} {
-		if err := do(Rights{Operator: true}.limit(f)); errors.Is(err, ErrOperator) {
+		if err := do(Rights{Operator: true}.Limit(f)); errors.Is(err, ErrOperator) {
 			t.Errorf("an operator may not %s", name)
 		}
 	}

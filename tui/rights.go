@@ -25,8 +25,8 @@ var (
 	ErrCommands = errors.New("what runs a command is set at the box only: in the file, in its own terminal or at a serial console")
 )
 
-// limit is b, refusing what r does not allow, whatever the screen offers.
-func (r Rights) limit(b Backend) Backend {
+// Limit is b, refusing what r does not allow, whatever the screen offers.
+func (r Rights) Limit(b Backend) Backend {
 	if r.Commands && !r.Operator {
 		return b
 	}

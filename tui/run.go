@@ -66,7 +66,7 @@ func Run(ctx context.Context, b Backend, o Options) error {
 	fps := o.Line.FPS()
 
 	inner, cancel := context.WithCancel(ctx)
-	a := newApp(inner, o.Rights.limit(b), o.Now)
+	a := newApp(inner, o.Rights.Limit(b), o.Now)
 	a.attached, a.files, a.rights = o.Attached, o.Files, o.Rights
 	if !o.Rights.Operator {
 		a.keys = o.Keys

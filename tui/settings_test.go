@@ -303,7 +303,7 @@ func TestProblemsStayInView(t *testing.T) {
 		s.press("7")
 		s.sees("Problems 24", "The camera is lost: no frame for 42 s. Check its cable.")
 		s.press("tab", "shift+tab") // the last field is in view, and so are they
-		s.sees("> Serial consoles", "The camera is lost")
+		s.sees("> Serial password", "The camera is lost")
 		s.press("esc", "i")
 		seen := ""
 		for range 120 {

@@ -17,7 +17,7 @@ var (
 		"site.name", "site.time_zone", "site.holidays", "",
 		privacyActive, "privacy.line", "",
 		"storage.directory", "storage.max_bytes", "storage.max_age", "",
-		"ssh.listen", "ssh.authorized_keys", "ssh.password", "serial",
+		"ssh.listen", "ssh.authorized_keys", "ssh.password", "serial", "console.password",
 	}
 )
 

@@ -169,7 +169,7 @@ func (p *systemPage) body(a *app, w, h int) ([]string, *tea.Position) {
 		p.from = max(0, min(p.from, len(lines)-h))
 		return lines[p.from:min(len(lines), p.from+h)], nil
 	}
-	const fields = 12 // and a line between
+	const fields = 13 // and a line between
 	tail := a.problemsIn(w, max(3, h-fields-1))
 	short := a.problemsIn(w, 3)
 	if tail == nil {

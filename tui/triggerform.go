@@ -158,17 +158,7 @@ func newEditing(a *app, list, name string) *editing {
 
 // refresh shows the fields that what is chosen now uses.
 func (e *editing) refresh(a *app) {
-	raw := func(leaf string) string { return a.draft.Raw(e.list + "." + e.name + "." + leaf) }
-	leaves := triggerFields(event.Source(raw("source")), event.Source(raw("and.source")))
-	if e.list == transfersKey {
-		leaves = transferFields(raw("kind"), raw("auth"), raw("method"))
-	}
-	ks := make([]string, len(leaves))
-	for i, leaf := range leaves {
-		if leaf != "" {
-			ks[i] = e.list + "." + e.name + "." + leaf
-		}
-	}
+	ks := ItemFields(a.draft, e.list, e.name)
 	for _, k := range itemKeys(a.settings.Config) { // in the way of a save: not to be hidden
 		if strings.HasPrefix(k, e.list+"."+e.name+".") && a.draft.Changed(k) && !slices.Contains(ks, k) && a.draft.Verdict(k).Blocks() {
 			ks = append(ks, k)

@@ -87,8 +87,8 @@ func (c calls) removeEvents(f event.Filter) tea.Cmd {
 	})
 }
 
-// listText is a list of a configuration as a change of it has it.
-func listText(c config.Config, list string) string {
+// ListText is a list of a configuration as a change of it has it.
+func ListText(c config.Config, list string) string {
 	if s := config.NewDraft(config.Settings{Config: c}).Raw(list); s != "" {
 		return s
 	}
@@ -97,14 +97,18 @@ func listText(c config.Config, list string) string {
 
 // relist saves c's list in place of the one in force.
 func (a *app) relist(c config.Config, l listed, more ...config.Change) tea.Cmd {
-	l.before = listText(a.settings.Config, l.list)
+	l.before = ListText(a.settings.Config, l.list)
 	a.say = "Saving."
-	return a.applyList(a.settings.Revision, append([]config.Change{{Key: l.list, Value: listText(c, l.list)}}, more...), l)
+	return a.applyList(a.settings.Revision, append([]config.Change{{Key: l.list, Value: ListText(c, l.list)}}, more...), l)
 }
 
-// withItem is the configuration with one more item, of the values that its fields have by themselves.
 func (a *app) withItem(list, what, name string) config.Config {
-	c := a.settings.Config
+	return WithItem(a.settings.Config, list, what, name)
+}
+
+// WithItem is a configuration with one more item, of the values that its fields have by
+// themselves. what is a trigger's source, a transfer's kind.
+func WithItem(c config.Config, list, what, name string) config.Config {
 	if list == triggersKey {
 		t := config.ExampleTrigger()
 		t.Name, t.Source = name, event.Source(what)
@@ -223,7 +227,7 @@ func (p *triggersPage) switchTrigger(a *app, name string) tea.Cmd {
 		word = "on"
 	}
 	l := listed{list: triggersKey, did: clean(name) + " is " + word + ".", undone: clean(name) + " is as it was", sel: name,
-		before: listText(a.settings.Config, triggersKey)}
+		before: ListText(a.settings.Config, triggersKey)}
 	a.say = "Saving."
 	return a.applyList(a.settings.Revision, []config.Change{{Key: triggersKey + "." + name + ".enabled", Value: strconv.FormatBool(on)}}, l)
 }

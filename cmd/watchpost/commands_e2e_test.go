@@ -328,9 +328,9 @@ privacy:
 
 func TestPlainSetup(t *testing.T) {
 	r := newRig(t, "")
-	answers := "Gate 3\nEurope/Berlin\nscene:\nmail.exam ple\nmail.example.net\n587\n\n\ngate3\nhunter2\ngate3@example.net\nguard@example.net\n\n\n\nyes\nyes\n"
+	answers := "Gate 3\nEurope/Berlin\nscene:\nmail.exam ple\nmail.example.net\n587\n\n\ngate3\nhunter2\ngate3@example.net\nguard@example.net\n\n\n\nyes\n\nno\nyes\n"
 	out, errOut, code := r.run(answers, "setup", "--plain")
-	if code != exitOK || strings.Contains(out, "hunter2") {
+	if code != exitOK || strings.Contains(out, "hunter2") || !strings.Contains(out, "The service does not run") {
 		t.Fatalf("%d %s%s", code, out, errOut)
 	}
 	if out, _, code := r.run("", "check"); code != exitOK {
@@ -400,6 +400,9 @@ func TestImportRules(t *testing.T) {
 			return onlyLeaves(p) || leafOf(p, "schedule") || strings.HasPrefix(p, "watchpost/tui/")
 		},
 		"watchpost/tui/sshd": func(p string) bool { return onlyLeaves(p) || p == "watchpost/tui/term" },
+		"watchpost/tui/plain": func(p string) bool {
+			return onlyLeaves(p) || leafOf(p, "schedule") || strings.HasPrefix(p, "watchpost/tui")
+		},
 		"watchpost/tui/term": func(p string) bool { return !strings.HasPrefix(p, "watchpost") },
 	}
 	out, err := exec.Command("go", "list", "-deps", "-f", "{{.ImportPath}}: {{join .Imports \" \"}}", "watchpost/...").Output()

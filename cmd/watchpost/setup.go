@@ -1,158 +1,86 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"watchpost/engine/config"
 	"watchpost/engine/control"
+	"watchpost/engine/event"
+	"watchpost/mail"
+	"watchpost/tui/plain"
 )
 
-// plainKeys are the fields that setup asks for, in the order of the Mail page.
-var plainKeys = []string{
-	"site.name", "site.time_zone", "camera.source",
-	"smtp.server", "smtp.port", "smtp.security", "smtp.auth", "smtp.username", "smtp.password",
-	"mail.reply_address", "mail.destinations.1", "mail.destinations.2", "mail.destinations.3", "mail.subject",
-}
-
-// runSetup is `watchpost setup --plain`: the fields of the Mail page as prompts,
-// for terminals that can do nothing else and for screen readers.
+// runSetup is `watchpost setup --plain`: the settings as prompts, for terminals that
+// can do nothing else and for screen readers.
 func runSetup(ctx context.Context, args []string, s streams) int {
 	f := newFlags("setup", s)
-	plain := f.Bool("plain", false, "prompts, line by line")
+	asked := f.Bool("plain", false, "prompts, line by line")
 	if _, ok := f.parse(args, -1, 0, 0); !ok {
 		return exitUsage
 	}
-	if !*plain {
+	if !*asked {
 		f.misused("it takes --plain; watchpost alone is the full-screen set-up")
 		return exitUsage
 	}
-	settings, err := currentSettings(ctx, f)
-	if err != nil {
+	o := plain.Options{In: io.LimitReader(s.in, 1<<20), Out: s.out}
+	if t, ok := s.in.(*os.File); ok && isTerminal(t) {
+		o.In = t
+		o.Hidden = func(prompt string) (string, error) { return readSecret(t, s.out, prompt) }
+	}
+	client, err := f.service(ctx)
+	var b plain.Backend = client
+	if errors.Is(err, control.ErrNoService) {
+		b, o.Offline = onFile{f.file()}, true
+	} else if err != nil {
 		return f.failed(err)
 	}
-	draft := config.NewDraft(settings)
-	in := bufio.NewReader(io.LimitReader(s.in, 1<<20))
-	fmt.Fprintln(s.out, "Enter keeps what stands in brackets; a single - empties a field; ? explains it.")
-	for _, key := range plainKeys {
-		if err := ask(f, in, draft, key); err != nil {
-			return f.failed(err)
-		}
-	}
-	if x, blocked := draft.Blocking(); blocked {
-		return f.failed(fmt.Errorf("nothing was saved: %s", x))
-	}
-	changes := draft.Changes()
-	if len(settings.Config.Triggers) == 0 {
-		fmt.Fprint(s.out, "There is no trigger: nothing is watched. Add one for motion? (yes or no) ")
-		if answer, err := readLine(in); err == nil && strings.HasPrefix(strings.ToLower(answer), "y") {
-			changes = append(changes, config.Change{Key: "triggers", Value: "[{name: motion, source: motion}]"})
-		}
-	}
-	if len(changes) == 0 {
-		fmt.Fprintln(s.out, "Nothing was changed.")
-		return exitOK
-	}
-	fmt.Fprintf(s.out, "Mail goes to: %s. Save? (yes or no) ", strings.Join(destinations(draft), ", "))
-	answer, err := readLine(in)
-	if err != nil || !strings.HasPrefix(strings.ToLower(answer), "y") {
+	switch err := plain.Setup(ctx, b, o); {
+	case errors.Is(err, plain.ErrUnsaved):
 		fmt.Fprintln(s.out, "Nothing was saved.")
 		return exitFailed
-	}
-	findings, err := apply(ctx, f, changes)
-	if err != nil && len(findings) == 0 {
+	case errors.Is(err, io.EOF):
+		return f.failed(errors.New("the input ended; nothing was saved"))
+	case err != nil:
 		return f.failed(err)
 	}
-	if code := printFindings(f, findings, ""); code != exitOK || err != nil {
-		return exitFailed
-	}
-	fmt.Fprintln(s.out, "Saved. watchpost doctor checks the way to the server, watchpost test-mail sends a mail.")
 	return exitOK
 }
 
-func destinations(d *config.Draft) []string {
-	var out []string
-	for _, key := range plainKeys {
-		if v := d.Raw(key); strings.HasPrefix(key, "mail.destinations.") && v != "" {
-			out = append(out, v)
-		}
-	}
-	if out == nil {
-		return []string{"nobody yet"}
-	}
-	return out
+// onFile is the configuration file where no service runs: it can be read, saved and
+// tried; there is nothing to watch and nobody to send.
+type onFile struct{ file *config.File }
+
+func (o onFile) Config(context.Context) (config.Settings, error) {
+	l, _, err := load(o.file)
+	return o.settings(l), err
 }
 
-// ask asks for one field until its value can be saved.
-func ask(f *flags, in *bufio.Reader, d *config.Draft, key string) error {
-	field, ok := config.Lookup(key)
-	if !ok {
-		return fmt.Errorf("there is no field %s", key)
-	}
-	for {
-		old := d.Raw(key)
-		if field.Secret && d.SecretSet(key) {
-			old = "set"
-		}
-		prompt := fmt.Sprintf("%s [%s]: ", field.Label, old)
-		var line string
-		var err error
-		if t, ok := f.s.in.(*os.File); ok && field.Secret && isTerminal(t) {
-			line, err = readSecret(t, f.s.out, prompt)
-		} else {
-			fmt.Fprint(f.s.out, prompt)
-			line, err = readLine(in)
-		}
-		switch {
-		case errors.Is(err, io.EOF):
-			return errors.New("the input ended; nothing was saved")
-		case err != nil:
-			return err
-		case line == "?":
-			fmt.Fprintln(f.s.out, field.Help)
-			continue
-		case line == "-" && field.Secret:
-			d.Clear(key)
-			return nil
-		case line == "-":
-			d.Set(key, "")
-		case line != "":
-			d.Set(key, line)
-		}
-		v := d.Verdict(key)
-		if text := v.Text; text != "" && v.Level != config.OK {
-			fmt.Fprintf(f.s.out, "  %s\n", text)
-		} else if v.Short != "" {
-			fmt.Fprintf(f.s.out, "  %s\n", v.Short)
-		}
-		if v.Level != config.Error && v.Level != config.Incomplete || line == "" {
-			return nil
-		}
-		d.Set(key, old)
-		if field.Secret {
-			d.Set(key, "")
-		}
-	}
+func (o onFile) settings(l config.Loaded) config.Settings {
+	return config.Settings{Config: l.Config, Revision: l.Revision, Path: o.file.Path(), Secrets: l.Secrets.Set(l.Config)}
 }
 
-// currentSettings are those of the running service, or of the file.
-func currentSettings(ctx context.Context, f *flags) (config.Settings, error) {
-	client, err := f.service(ctx)
-	if err == nil {
-		return client.Config(ctx)
-	}
-	if !errors.Is(err, control.ErrNoService) {
-		return config.Settings{}, err
-	}
-	l, _, err := load(f.file())
+func (o onFile) Apply(_ context.Context, _ string, changes []config.Change) (config.Settings, []config.Finding, error) {
+	l, err := o.file.Save(changes)
+	return o.settings(l), l.Findings, err
+}
+
+func (o onFile) Diagnose(ctx context.Context, changes []config.Change, step func(event.Step)) (bool, error) {
+	l, _, err := load(o.file)
 	if err != nil {
-		return config.Settings{}, err
+		return false, err
 	}
-	return config.Settings{Config: l.Config, Revision: l.Revision, Path: f.file().Path(),
-		Secrets: l.Secrets.Set(l.Config)}, nil
+	c, secrets, _ := config.PatchFor(l.Config, l.Secrets, changes)
+	return mail.Diagnose(ctx, c, secrets, step), nil
+}
+
+func (onFile) Watch(context.Context) (event.Snapshot, <-chan event.Event, error) {
+	return event.Snapshot{}, nil, control.ErrNoService
+}
+
+func (onFile) TestMail(context.Context) (event.Mail, error) {
+	return event.Mail{}, control.ErrNoService
 }
