@@ -180,7 +180,7 @@ func TestOffers(t *testing.T) {
 func TestMoreSettings(t *testing.T) {
 	b := newBox(t, mailed)
 	out, err := b.setUpWith("!",
-		"nonsense", "system", ".", ".", ".", ".", ".", ".", ".", ".", ".", ".", "/dev/ttyS0 9600 vt100", "let me in please", // SSH's two are kept
+		"nonsense", "system", ".", ".", ".", ".", ".", ".", ".", ".", ".", ".", ".", "/dev/ttyS0 9600 vt100", "let me in please", // SSH's three are kept
 		"triggers", "+", "manual", "bell", "bell", ".", "!", "-bell", "no", "+", "timer", "yard", "yard", ".", ".", "7", "!", "",
 		"", "no", "yes", "no")
 	if err != nil {

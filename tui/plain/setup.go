@@ -379,6 +379,7 @@ func (s *setup) save(ctx context.Context) error {
 		switch {
 		case err == nil:
 			for _, f := range findings {
+				f.File, f.Line = "", 0
 				s.Say("  %s", f)
 			}
 			s.in, s.draft = in, config.NewDraft(in)
