@@ -22,6 +22,7 @@ import (
 	"watchpost/hw"
 	"watchpost/mail"
 	"watchpost/mail/transfer"
+	"watchpost/tui/serial"
 	"watchpost/tui/sshd"
 )
 
@@ -32,13 +33,14 @@ func (wallClock) Now() time.Time { return time.Now() }
 
 // service is an engine with everything that it needs, on one configuration.
 type service struct {
-	engine *engine.Engine
-	outbox *mail.Outbox
-	queue  *transfer.Queue
-	ssh    *sshd.Server // nil: not in this mode
-	socket net.Listener // nil: not served (demo)
-	locks  []*lock
-	log    *slog.Logger
+	engine   *engine.Engine
+	outbox   *mail.Outbox
+	queue    *transfer.Queue
+	ssh      *sshd.Server     // nil: not in this mode
+	consoles *serial.Consoles // nil: none are opened
+	socket   net.Listener     // nil: not served (demo)
+	locks    []*lock
+	log      *slog.Logger
 }
 
 // begin says how a service is to run.
@@ -135,6 +137,7 @@ func (b begin) open() (s *service, err error) {
 	}
 	if b.mode == "service" {
 		s.ssh = newSSH(s, b.file, dir, images.FS())
+		s.consoles = newConsoles(s, b.file)
 	}
 	if b.mode != "demo" {
 		s.socket, err = control.Listen(socket)
@@ -184,6 +187,9 @@ func (s *service) run(ctx context.Context) error {
 	if s.ssh != nil {
 		g.Go(func() error { return s.ssh.Run(ctx) })
 	}
+	if s.consoles != nil {
+		g.Go(func() error { return s.consoles.Run(ctx) })
+	}
 	if s.socket != nil {
 		g.Go(func() error { return control.Serve(ctx, s.socket, s.engine) })
 	}
@@ -197,6 +203,9 @@ func (s *service) run(ctx context.Context) error {
 func (s *service) ways() (all []event.Way) {
 	if s.ssh != nil {
 		all = append(all, s.ssh.Ways()...)
+	}
+	if s.consoles != nil {
+		all = append(all, s.consoles.Ways()...)
 	}
 	return all
 }

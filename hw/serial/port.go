@@ -239,12 +239,14 @@ func (p *Port) told(err error) error {
 // settings back and closes it. It never hangs, and may be called again.
 func (p *Port) Close() error {
 	p.once.Do(func() {
-		p.drain()
+		drop := unix.TCIFLUSH
+		if !p.drain() { // the kernel would wait for a stopped line as it closes it
+			drop = unix.TCIOFLUSH
+		}
 		p.closed.Store(true)
 		p.control(func(fd int) error {
-			// Without the flush the kernel waits for a stopped line as it closes it. TCSETS2,
-			// not TCSETSW2: that would wait as well. A line that is gone refuses all three.
-			unix.IoctlSetInt(fd, unix.TCFLSH, unix.TCIOFLUSH)
+			// TCSETS2, not TCSETSW2: that would wait as well. A line that is gone refuses all three.
+			unix.IoctlSetInt(fd, unix.TCFLSH, drop)
 			unix.IoctlSetTermios(fd, unix.TCSETS2, &p.before)
 			unix.IoctlSetInt(fd, unix.TIOCNXCL, 0)
 			return nil
@@ -255,16 +257,18 @@ func (p *Port) Close() error {
 	return p.err
 }
 
-func (p *Port) drain() {
+// drain waits until everything has left, for a moment.
+func (p *Port) drain() bool {
 	for end := time.Now().Add(drainTime); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		waiting := 0
 		if err := p.control(func(fd int) (err error) {
 			waiting, err = unix.IoctlGetInt(fd, unix.TIOCOUTQ)
 			return err
 		}); err != nil || waiting == 0 {
-			return
+			return true
 		}
 	}
+	return false
 }
 
 // short is a device's name without its folder.

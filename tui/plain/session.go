@@ -10,7 +10,7 @@ import (
 )
 
 // Session is the whole of Watchpost on a terminal that can do nothing but lines. It
-// returns nil when the person leaves, io.EOF or the line's error when that ends.
+// returns nil when the person leaves or the input ends, else why it could not go on.
 func Session(ctx context.Context, b Backend, o Options) error {
 	p := NewPrompt(o)
 	call, cancel := context.WithTimeout(ctx, callTime)
@@ -25,7 +25,7 @@ func Session(ctx context.Context, b Backend, o Options) error {
 		p.Say("")
 		answer, err := p.Ask("Command (? lists them): ")
 		switch {
-		case errors.Is(err, ErrLeft):
+		case errors.Is(err, ErrLeft), ended(err):
 			return nil
 		case err != nil:
 			return err
@@ -39,7 +39,9 @@ func Session(ctx context.Context, b Backend, o Options) error {
 		if words[0] == "leave" || words[0] == "exit" || words[0] == "quit" || words[0] == "q" {
 			return nil
 		}
-		if err := p.command(ctx, b, words); err != nil {
+		if err := p.command(ctx, b, words); ended(err) {
+			return nil
+		} else if err != nil {
 			return err
 		}
 	}
