@@ -1,7 +1,7 @@
 # watchpost: see README.md. `make run` opens it, `make test` tests it.
 
 VERSION ?= 0.1.0
-PACKAGES = postfix sasl2-bin libsasl2-modules python3 python3-aiosmtpd iproute2 openssl openssh-client ffmpeg tmux \
+PACKAGES = postfix sasl2-bin libsasl2-modules python3 python3-aiosmtpd iproute2 openssl openssh-client ffmpeg tmux minicom picocom \
 	qemu-system-x86 busybox-static cpio kmod xz-utils
 GO ?= go
 

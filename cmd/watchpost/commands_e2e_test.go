@@ -400,6 +400,9 @@ func TestImportRules(t *testing.T) {
 			return onlyLeaves(p) || leafOf(p, "schedule") || strings.HasPrefix(p, "watchpost/tui/")
 		},
 		"watchpost/tui/sshd": func(p string) bool { return onlyLeaves(p) || p == "watchpost/tui/term" },
+		"watchpost/tui/serial": func(p string) bool {
+			return onlyLeaves(p) || leafOf(p, "schedule") || strings.HasPrefix(p, "watchpost/tui")
+		},
 		"watchpost/tui/plain": func(p string) bool {
 			return onlyLeaves(p) || leafOf(p, "schedule") || strings.HasPrefix(p, "watchpost/tui")
 		},

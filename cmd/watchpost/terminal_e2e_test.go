@@ -23,9 +23,14 @@ var panes int // so far
 
 func (r *rig) pane(w, h int, args ...string) *pane {
 	r.t.Helper()
+	return r.paneOf(w, h, r.command(args...))
+}
+
+// paneOf is any program in a real terminal.
+func (r *rig) paneOf(w, h int, cmd *exec.Cmd) *pane {
+	r.t.Helper()
 	panes++
 	p := &pane{r, need.Program(r.t, "tmux", "tmux"), fmt.Sprintf("wp-%s-%d", strings.TrimPrefix(r.dir, "/tmp/"), panes)}
-	cmd := r.command(args...)
 	line := ""
 	for _, a := range cmd.Args {
 		line += " '" + a + "'"

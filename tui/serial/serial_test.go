@@ -272,8 +272,7 @@ func TestNotThereAndTaken(t *testing.T) {
 	d := newDesk(t, Options{})
 	d.sees(greeting)
 	d.change(func(s *Settings) {
-		s.Consoles[0].Device += "x"
-		s.Consoles = append([]config.Serial(nil), s.Consoles...)
+		s.Consoles = []config.Serial{{Device: d.device + "x", Baud: 115200, Term: "vt220", Flow: "none"}}
 	})
 	d.state("absent")
 	for end := time.Now().Add(patience); d.consoles.Ways()[0].Problem == ""; time.Sleep(5 * time.Millisecond) {
