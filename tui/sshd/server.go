@@ -193,7 +193,10 @@ func (s *Server) settle() (listen string, w event.Way) {
 		return "", w
 	}
 	w.How = plural(len(keys), "key")
-	if now.Password != "" {
+	switch {
+	case now.Password != "" && len(keys) == 0:
+		w.How = "a password"
+	case now.Password != "":
 		w.How += " and a password"
 	}
 	return now.Listen, w

@@ -178,24 +178,27 @@ func (s *session) shell() int {
 		fmt.Fprintln(s.ch.Stderr(), "The interface needs a terminal: leave out -T, or add a command; help lists them.")
 		return exitUsage
 	}
-	// A channel has no deadlines; a pipe has. Its buffer is all that waits for a
-	// client which does not read.
-	near, far := net.Pipe()
-	var pumps sync.WaitGroup
-	pumps.Go(func() {
-		io.CopyBuffer(struct{ io.Writer }{s.ch}, struct{ io.Reader }{far}, make([]byte, 4096))
-	})
-	in := make(chan struct{})
-	go func() { // ends with the channel: shell's caller closes that
-		defer close(in)
-		io.CopyBuffer(struct{ io.Writer }{far}, input{s}, make([]byte, 1024))
-		far.Close()
-	}()
-	line := &term.Line{Port: near, Env: s.env, Size: s.size, Resized: s.resized}
-	err := s.c.s.Show(s.ctx, line, s.c.who)
-	near.Close()
+	// A channel has no deadlines; pipes have. The buffer here is all that waits for a
+	// client which does not read. There are two, since a client may end its input and
+	// go on reading.
+	var p port
+	keys, screen := net.Conn(nil), net.Conn(nil)
+	p.Conn, keys = net.Pipe()
+	p.screen, screen = net.Pipe()
 	out := make(chan struct{})
-	go func() { defer close(out); pumps.Wait() }()
+	go func() {
+		defer close(out)
+		io.CopyBuffer(struct{ io.Writer }{s.ch}, struct{ io.Reader }{screen}, make([]byte, 4096))
+		screen.Close()
+	}()
+	go func() { // ends with the channel: shell's caller closes that
+		io.CopyBuffer(struct{ io.Writer }{keys}, input{s}, make([]byte, 1024))
+		keys.Close()
+	}()
+	line := &term.Line{Port: p, Env: s.env, Size: s.size, Resized: s.resized}
+	err := s.c.s.Show(s.ctx, line, s.c.who)
+	p.Close()
+	p.screen.Close()
 	select {
 	case <-out:
 		if why := context.Cause(s.c.ctx); why != nil && !errors.Is(why, context.Canceled) {
@@ -203,13 +206,21 @@ func (s *session) shell() int {
 		}
 	case <-time.After(lastWords): // nobody reads: closing the channel ends the pump
 	}
-	far.Close()
 	s.ch.CloseWrite()
 	if err != nil && s.ctx.Err() == nil {
 		return 1
 	}
 	return 0
 }
+
+// port is a session's keys and its screen.
+type port struct {
+	net.Conn // the keys
+	screen   net.Conn
+}
+
+func (p port) Write(b []byte) (int, error)        { return p.screen.Write(b) }
+func (p port) SetWriteDeadline(t time.Time) error { return p.screen.SetWriteDeadline(t) }
 
 // command runs one of the commands.
 func (s *session) command(line string) int {

@@ -29,7 +29,10 @@ type Filter struct {
 
 // NewFilter filters what is written to w for t.
 func NewFilter(w io.Writer, t Terminal) *Filter {
-	return &Filter{w: w, modern: t.Modern, parser: ansi.NewParser()}
+	p := new(ansi.Parser) // ansi.NewParser's has 64 kB for strings, of which nothing is read here
+	p.SetParamsSize(32)
+	p.SetDataSize(64)
+	return &Filter{w: w, modern: t.Modern, parser: p}
 }
 
 // Write filters p and writes the rest in one piece. It reports all of p as
