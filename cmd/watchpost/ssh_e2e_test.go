@@ -277,6 +277,51 @@ func TestSSHFiles(t *testing.T) {
 	}
 }
 
+// What is set while the service runs is in force: a password, where it listens, off.
+func TestSSHSettingsAreTakenOverLive(t *testing.T) {
+	r := newSSHRig(t)
+	r.serve().ready()
+	if _, errOut, code := r.run("let me in please", "set", "ssh.password", "-"); code != exitOK {
+		t.Fatal(errOut)
+	}
+	r.open()
+	kept, _ := os.ReadFile(filepath.Join(r.dir, "secrets.yaml"))
+	if strings.Contains(string(kept), "let me") || !strings.Contains(string(kept), "$2") {
+		t.Errorf("secrets.yaml holds %q", kept)
+	}
+	with := func(password string) error {
+		c, err := ssh.Dial("tcp", "127.0.0.1:"+r.port, &ssh.ClientConfig{User: "x", Auth: []ssh.AuthMethod{ssh.Password(password)}, HostKeyCallback: ssh.InsecureIgnoreHostKey()})
+		if err == nil {
+			c.Close()
+		}
+		return err
+	}
+	if err := with("let me in please"); err != nil {
+		t.Error(err)
+	}
+	if with("let me in") == nil {
+		t.Error("a wrong password was let in")
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.run("", "set", "ssh.listen", l.Addr().String())
+	r.until("a port that is taken is a problem on the screen", func() bool {
+		return strings.Contains(strings.Join(r.status().Problems, "\n"), "another program has that port")
+	})
+	l.Close()
+	_, r.port, _ = net.SplitHostPort(l.Addr().String())
+	r.open()
+	if err := with("let me in please"); err != nil {
+		t.Error(err)
+	}
+	if _, errOut, code := r.run("", "set", "ssh.listen", "off"); code != exitOK {
+		t.Fatal(errOut)
+	}
+	r.until("nothing listens", func() bool { return with("let me in please") != nil })
+}
+
 // The interface in OpenSSH's client in a real terminal.
 func TestSSHInterface(t *testing.T) {
 	r := newSSHRig(t)
