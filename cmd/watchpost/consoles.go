@@ -39,7 +39,7 @@ func newConsoles(s *service, file *config.File) *serial.Consoles {
 			if t := term.Of(line.Env); t.Dumb {
 				return plain.Session(ctx, s.engine, prompts(line, t, &far{config: path}))
 			}
-			return tui.Run(ctx, s.engine, tui.Options{Line: line, Rights: tui.Rights{Commands: true}, Attached: true})
+			return tui.Run(ctx, s.engine, tui.Options{Line: line, Rights: tui.Rights{Commands: true}, Attached: true, Keys: boxKeys{s.engine, path}})
 		},
 		Problem: consoleProblem,
 		Log:     s.log,
@@ -51,7 +51,7 @@ func prompts(line *term.Line, t term.Terminal, who *far) plain.Options {
 	o := plain.Options{In: line.Port, Out: line.Port, Raw: true, ASCII: !t.UTF8, Operator: who.operator}
 	for _, f := range farCommands {
 		i := slices.IndexFunc(commands(), func(c command) bool { return c.name == f.name })
-		c := plain.Command{Name: f.name, Usage: f.usage, About: commands()[i].about}
+		c := plain.Command{Name: f.name, Usage: forOperator(f.usage, who.operator), About: commands()[i].about}
 		switch {
 		case who.operator && !f.operator, f.name == "test-mail": // which is test here
 			continue

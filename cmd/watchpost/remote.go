@@ -59,15 +59,19 @@ func farNames() (names []string) {
 	return names
 }
 
+// forOperator leaves out of a usage what an operator may not do.
+func forOperator(usage string, operator bool) string {
+	if operator {
+		return strings.TrimSuffix(usage, " | drop ID")
+	}
+	return usage
+}
+
 func farUsage(w io.Writer, operator bool) {
 	fmt.Fprint(w, "Commands over SSH; without one the interface is shown. sftp reads the events.\n\n")
 	for _, c := range farCommands {
 		if c.operator || !operator {
-			u := c.usage
-			if operator {
-				u = strings.TrimSuffix(u, " | drop ID")
-			}
-			fmt.Fprintf(w, "  %s\n", u)
+			fmt.Fprintf(w, "  %s\n", forOperator(c.usage, operator))
 		}
 	}
 	fmt.Fprint(w, "\nEvery command that prints takes --json.\n")

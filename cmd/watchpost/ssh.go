@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -15,6 +14,7 @@ import (
 	"watchpost/engine"
 	"watchpost/engine/config"
 	"watchpost/tui"
+	"watchpost/tui/plain"
 	"watchpost/tui/sshd"
 	"watchpost/tui/term"
 )
@@ -43,11 +43,13 @@ func newSSH(s *service, file *config.File, dir string, images fs.FS) *sshd.Serve
 		},
 		HostKey: hostKeyFile(dir),
 		Show: func(ctx context.Context, line *term.Line, who sshd.Who) error {
-			err := tui.Run(ctx, s.engine, tui.Options{Line: line, Rights: tui.Rights{Operator: who.Operator}, Keys: boxKeys{s.engine, path}})
-			if errors.Is(err, tui.ErrDumb) {
-				fmt.Fprintf(line.Port, "%s\r\n", "This terminal cannot show the interface (TERM=dumb). The commands work: ssh ... status, ssh ... help lists them.")
+			rights := tui.Rights{Operator: who.Operator}
+			if t := term.Of(line.Env); t.Dumb {
+				stop := context.AfterFunc(ctx, func() { line.Port.SetReadDeadline(time.Unix(1, 0)) }) // prompts wait for a line only
+				defer stop()
+				return plain.Session(ctx, rights.Limit(s.engine), prompts(line, t, &far{config: path, operator: who.Operator}))
 			}
-			return err
+			return tui.Run(ctx, s.engine, tui.Options{Line: line, Rights: rights, Keys: boxKeys{s.engine, path}})
 		},
 		Command: func(ctx context.Context, who sshd.Who, args []string, in io.Reader, out, errs io.Writer) int {
 			return runFar(ctx, args, streams{in: in, out: out, err: errs, far: &far{config: path, operator: who.Operator}})

@@ -446,12 +446,18 @@ func TestSSHDumb(t *testing.T) {
 	r.serve().ready()
 	key := r.letIn("installer")
 	r.open()
-	cmd := r.ssh(key, "-tt", "127.0.0.1")
-	cmd.Env = append(cmd.Env, "TERM=dumb")
-	cmd.Stdin = strings.NewReader("")
-	out, _ := cmd.CombinedOutput()
-	if len(bytes.TrimSpace(out)) == 0 || bytes.ContainsRune(out, '\x1b') || regexp.MustCompile(`[^\r]\n`).Match(out) {
-		t.Errorf("%q", out)
+	op := r.letIn("gate", "--operator")
+	for _, c := range []struct{ key, typed, says, not string }{
+		{key, "status\rtrigger 'front yard'\rq\r", "front yard", "no command"},
+		{op, "?\rqueue drop 1\rq\r", "operator", "drop ID"},
+	} {
+		cmd := r.ssh(c.key, "-tt", "127.0.0.1")
+		cmd.Env = append(cmd.Env, "TERM=dumb")
+		cmd.Stdin = strings.NewReader(c.typed)
+		out, err := cmd.CombinedOutput()
+		if err != nil || !bytes.Contains(out, []byte(c.says)) || bytes.Contains(out, []byte(c.not)) || bytes.ContainsRune(out, '\x1b') || regexp.MustCompile(`[^\r]\n`).Match(out) {
+			t.Errorf("%v %q", err, out)
+		}
 	}
 }
 
