@@ -240,6 +240,8 @@ var states = []struct {
 	{"system", newFake, func(s *screen) { s.press("7") }},
 	{"system-problems", func() *fake { return troubled(4) }, func(s *screen) { s.press("7") }},
 	{"system-details", func() *fake { return troubled(4) }, func(s *screen) { s.press("7", "i") }},
+	{"system-consoles", consolesFake, func(s *screen) { s.press("7", "i") }},
+	{"system-consoles-field", consolesFake, func(s *screen) { s.press("7", "tab", "shift+tab", "shift+tab") }},
 	{"system-zone", newFake, func(s *screen) { s.press("7", "tab", "tab", "ctrl+k", "'Europe/B") }},
 	{"system-zones", newFake, func(s *screen) { s.press("7", "tab", "tab", "ctrl+k", "'new", "ctrl+f", "down") }},
 	{"system-directory", newFake, func(s *screen) {
@@ -465,5 +467,18 @@ func keysFake() *fake {
 	f := newFake()
 	f.sshKeys = twoKeys()
 	f.snap.Status.Ways = []event.Way{{Kind: "ssh", Name: ":2222", State: "ready", How: "2 keys and a password"}}
+	return f
+}
+
+// consolesFake has serial consoles, one in use, one unplugged, one that another program has.
+func consolesFake() *fake {
+	f := keysFake()
+	f.settings.Config.Serial = []config.Serial{{Device: "/dev/ttyS0", Baud: 9600, Term: "vt100", Flow: "none"}, {Device: "/dev/ttyUSB0", Baud: 115200, Term: "vt220", Flow: "rtscts"}, {Device: "/dev/ttyS1", Baud: 115200, Term: "vt220", Flow: "none"}}
+	taken := "/dev/ttyS1 is used by agetty (process 612), a log-in of the system: give the line to Watchpost with systemctl disable --now serial-getty@ttyS1"
+	f.snap.Status.Ways = append(f.snap.Status.Ways,
+		event.Way{Kind: "serial", Name: "/dev/ttyS0", State: "in use", How: "9600 baud, vt100"},
+		event.Way{Kind: "serial", Name: "/dev/ttyUSB0", State: "absent", How: "115200 baud, vt220, rtscts", Problem: "the line was lost; it is opened again when it is back", Quiet: true},
+		event.Way{Kind: "serial", Name: "/dev/ttyS1", State: "taken", How: "115200 baud, vt220", Problem: taken})
+	f.snap.Status.Problems = append(f.snap.Status.Problems, "serial: "+taken)
 	return f
 }

@@ -40,6 +40,8 @@ func newSystemPage(a *app) *systemPage {
 		switch k {
 		case "storage.directory":
 			return "Events, images and waiting mail are kept here. Another one is in force from the next start; nothing is moved."
+		case "serial":
+			return "/dev/ttyS0 115200 vt220, or rtscts behind it; a ; and the next. " + a.consolesNow()
 		case privacyActive:
 			return "Enter opens the week. Now: " + weekText(k, a.activeOf(k)) + "."
 		}
@@ -192,7 +194,7 @@ func (a *app) facts(w int, whole bool) []string {
 	}
 	store := fmt.Sprintf("%s of %s, %s free", size(s.Storage.Bytes), size(s.Storage.MaxBytes), size(s.Storage.FreeBytes))
 	if whole {
-		return pairs(w,
+		return a.waysIn(w, pairs(w,
 			"Version", clean(s.Version),
 			"Runs", clean(runs),
 			"Configuration", path,
@@ -200,7 +202,7 @@ func (a *app) facts(w int, whole bool) []string {
 			"Store", clean(s.Storage.Directory),
 			"", fmt.Sprintf("%s, %s", plural(s.Storage.Events, "event"), store),
 			"Clock", a.clock().Format("2 Jan 2006 15:04")+"  "+clean(s.Clock.Zone),
-		)
+		))
 	}
 	if s.Mode == "demo" {
 		runs = "demo: nothing is kept"

@@ -14,6 +14,7 @@ import (
 	"watchpost/tui"
 	"watchpost/tui/plain"
 	"watchpost/tui/serial"
+	"watchpost/tui/sshd"
 	"watchpost/tui/term"
 )
 
@@ -62,7 +63,12 @@ func prompts(line *term.Line, t term.Terminal, who *far) plain.Options {
 		}
 		o.Commands = append(o.Commands, c)
 	}
-	o.Do = func(ctx context.Context, words []string, out io.Writer) {
+	o.Do = func(ctx context.Context, line string, out io.Writer) {
+		words, ok := sshd.Words(line)
+		if !ok {
+			fmt.Fprintln(out, "A quotation mark is not closed.")
+			return
+		}
 		if len(words) > 1 && words[0] == "events" && words[1] == "export" {
 			fmt.Fprintln(out, "Images are no text: fetch them with sftp, or export them on the box.")
 			return

@@ -241,7 +241,7 @@ func TestSerialDumb(t *testing.T) {
 	if !strings.Contains(c.text(), "trigger  bell  manual  armed") {
 		t.Errorf("status: %q", c.text())
 	}
-	say("trigger bell", "Command (?")
+	say("trigger 'bell'", "Command (?")
 	if st := r.status(); st.Triggers[0].Fired != 1 {
 		t.Errorf("not fired: %q", c.text())
 	}

@@ -40,9 +40,9 @@ type Options struct {
 	Hidden func(prompt string) (string, error)
 	// Offline says that no service runs: nothing can be sent.
 	Offline bool
-	// Commands are further words of Session, carried out by Do.
+	// Commands are further commands of Session; Do carries out a line that begins with one.
 	Commands []Command
-	Do       func(ctx context.Context, words []string, out io.Writer)
+	Do       func(ctx context.Context, line string, out io.Writer)
 	// Operator leaves out what an operator may not do.
 	Operator bool
 }

@@ -262,11 +262,11 @@ func TestSession(t *testing.T) {
 	b := newBox(t, mailed)
 	b.refused = true
 	var out bytes.Buffer
-	var did [][]string
+	var did []string
 	o := Options{In: strings.NewReader("?\r\nnonsense\rdiagnose\rtest\revents list\rsetup\r\x03leave\rnever"), Out: &out, Raw: true, ASCII: true,
 		Commands: []Command{{"events", "events list", "the events"}},
-		Do: func(_ context.Context, words []string, w io.Writer) {
-			did = append(did, words)
+		Do: func(_ context.Context, line string, w io.Writer) {
+			did = append(did, line)
 			io.WriteString(w, "an\x1b[2Jevent\n")
 		}}
 	if err := Session(context.Background(), b, o); err != nil {
@@ -274,7 +274,7 @@ func TestSession(t *testing.T) {
 	}
 	sees(t, out.String(), "Gate 3: armed.", "Problem: the [31mcamera", "setup: asks", "events list: the events", "There is no nonsense here.", "auth gate3: FAILED, The password is wrong.", "535 5.7.8 no", "What to do: Type it again.",
 		"guard@example.net: delivered", "an [2Jevent\r\n", "Site [Gate 3]", "Nothing was saved.", "Command (?")
-	if len(did) != 1 || did[0][1] != "list" || strings.Contains(out.String(), "\x1b") {
+	if len(did) != 1 || did[0] != "events list" || strings.Contains(out.String(), "\x1b") {
 		t.Errorf("%v\n%s", did, out.String())
 	}
 	out.Reset()

@@ -32,14 +32,14 @@ func Session(ctx context.Context, b Backend, o Options) error {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		}
-		words := strings.Fields(answer)
-		if len(words) == 0 {
+		name, _, _ := strings.Cut(strings.TrimSpace(answer), " ")
+		switch name {
+		case "":
 			continue
-		}
-		if words[0] == "leave" || words[0] == "exit" || words[0] == "quit" || words[0] == "q" {
+		case "leave", "exit", "quit", "q":
 			return nil
 		}
-		if err := p.command(ctx, b, words); ended(err) {
+		if err := p.command(ctx, b, name, answer); ended(err) {
 			return nil
 		} else if err != nil {
 			return err
@@ -59,8 +59,7 @@ func (p *Prompt) own() []Command {
 	}
 }
 
-func (p *Prompt) command(ctx context.Context, b Backend, words []string) error {
-	name := words[0]
+func (p *Prompt) command(ctx context.Context, b Backend, name, line string) error {
 	for _, c := range p.own() {
 		if c.Name != name {
 			continue
@@ -87,7 +86,7 @@ func (p *Prompt) command(ctx context.Context, b Backend, words []string) error {
 	}
 	for _, c := range p.o.Commands {
 		if c.Name == name {
-			p.o.Do(ctx, words, lines{p})
+			p.o.Do(ctx, line, lines{p})
 			return p.err
 		}
 	}

@@ -193,13 +193,13 @@ func TestWords(t *testing.T) {
 		"a$(rm) `b` ${c} ; d | e > f *": "a$(rm)|`b`|${c}|;|d|||e|>|f|*",
 		"":                              "",
 	} {
-		if got, ok := words(line); strings.Join(got, "|") != want || !ok {
-			t.Errorf("words(%q) = %q, %v", line, got, ok)
+		if got, ok := Words(line); strings.Join(got, "|") != want || !ok {
+			t.Errorf("Words(%q) = %q, %v", line, got, ok)
 		}
 	}
 	for _, line := range []string{"'a", `"a`, `a\`} {
-		if _, ok := words(line); ok {
-			t.Errorf("words(%q) is whole", line)
+		if _, ok := Words(line); ok {
+			t.Errorf("Words(%q) is whole", line)
 		}
 	}
 }

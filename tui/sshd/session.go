@@ -224,7 +224,7 @@ func (p port) SetWriteDeadline(t time.Time) error { return p.screen.SetWriteDead
 
 // command runs one of the commands.
 func (s *session) command(line string) int {
-	args, ok := words(line)
+	args, ok := Words(line)
 	var out, errs io.Writer = s.ch, s.ch.Stderr()
 	var in io.Reader = io.LimitReader(input{s}, maxInput)
 	if s.pty { // ssh -t: a terminal that nobody maps line feeds for, and where ^C is a byte
@@ -266,9 +266,9 @@ func (c crlf) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// words takes a command line apart as a shell does, as far as quotation marks and
+// Words takes a command line apart as a shell does, as far as quotation marks and
 // backslashes go; false: a mark is not closed. Nothing is expanded.
-func words(line string) (out []string, closed bool) {
+func Words(line string) (out []string, closed bool) {
 	var w strings.Builder
 	quote, escaped, in := rune(0), false, false
 	for _, r := range line {
