@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,7 +16,8 @@ import (
 	"time"
 
 	"watchpost/engine/need"
-	_ "watchpost/hw" // what the guest tests: a change of it makes a cached result void
+	_ "watchpost/hw"        // what the guest tests: a change of it makes a cached result void
+	_ "watchpost/hw/serial" // and of this
 )
 
 // guestInit is the guest's first process. A webcam node and a metadata node beside it, as a USB
@@ -61,7 +63,7 @@ func TestLab(t *testing.T) {
 		need.Skip(t, "the guest's kernel could not be fetched: "+strings.TrimSpace(string(out)))
 	}
 
-	for _, file := range []string{"vivid_test.go", "kernel.sh"} { // and so does a change of these
+	for _, file := range []string{"vivid_test.go", "uart_test.go", "kernel.sh"} { // and so does a change of these
 		if _, err := os.ReadFile(file); err != nil {
 			t.Fatal(err)
 		}
@@ -88,7 +90,7 @@ func TestLab(t *testing.T) {
 	defer cancel()
 	start := time.Now()
 	cmd := exec.CommandContext(ctx, qemu, "-M", "q35", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "512",
-		"-nographic", "-nic", "none", "-no-reboot", "-kernel", filepath.Join(cache, "vmlinuz"), "-initrd", initrd,
+		"-nographic", "-serial", "mon:stdio", "-chardev", "socket,id=far,path="+farEnd(t), "-serial", "chardev:far", "-nic", "none", "-no-reboot", "-kernel", filepath.Join(cache, "vmlinuz"), "-initrd", initrd,
 		"-append", "console=ttyS0 quiet panic=-1")
 	cmd.WaitDelay = 5 * time.Second
 	out, err := cmd.CombinedOutput()
@@ -107,6 +109,37 @@ func TestLab(t *testing.T) {
 			t.Log(strings.TrimSpace(line))
 		}
 	}
+}
+
+// farEnd is the other end of the guest's second serial port: it answers a line, and
+// then reads nothing any more.
+func farEnd(t *testing.T) (path string) {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "lab-") // a socket's name is short
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	path = filepath.Join(dir, "uart")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer func() { <-t.Context().Done(); c.Close() }()
+		for b := make([]byte, 1); b[0] != '\n'; {
+			if _, err := c.Read(b); err != nil {
+				return
+			}
+		}
+		c.Write([]byte("answer\r"))
+	}()
+	return path
 }
 
 func run(t *testing.T, dir, name string, args ...string) {

@@ -75,10 +75,15 @@ func (p *Port) open(c Config) error {
 		}
 		p.before = *was
 		now := raw(*was, c)
-		if err := unix.IoctlSetTermios(fd, unix.TCSETS2, &now); err != nil {
-			return fmt.Errorf("set up %s: %w", p.device, err)
+		err = unix.IoctlSetTermios(fd, unix.TCSETS2, &now)
+		if err != nil {
+			err = fmt.Errorf("set up %s: %w", p.device, err)
+		} else if err = p.check(fd, c); err == nil {
+			return nil
 		}
-		return p.check(fd, c)
+		unix.IoctlSetTermios(fd, unix.TCSETS2, &p.before)
+		unix.IoctlSetInt(fd, unix.TIOCNXCL, 0)
+		return err
 	})
 }
 
