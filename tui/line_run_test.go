@@ -118,7 +118,11 @@ func TestRights(t *testing.T) {
 			_, _, err := b.Apply(t.Context(), rev, []config.Change{{Key: "site.name", Value: "x"}})
 			return err
 		}, nil},
-		{"installer's command", Rights{}, func(b Backend) error { _, _, err := b.Apply(t.Context(), rev, pipe); return err }, ErrCommands},
+		{"installer's command", Rights{}, func(b Backend) error { _, _, err := b.Apply(t.Context(), rev, pipe); return err }, ErrBoxOnly},
+		{"installer's file of keys", Rights{}, func(b Backend) error {
+			_, _, err := b.Apply(t.Context(), rev, []config.Change{{Key: "ssh.authorized_keys", Value: "/root/.ssh/authorized_keys"}})
+			return err
+		}, ErrBoxOnly},
 		{"local command", Rights{Commands: true}, func(b Backend) error { _, _, err := b.Apply(t.Context(), rev, pipe); return err }, nil},
 		{"operator's field", Rights{Operator: true}, func(b Backend) error { _, _, err := b.Apply(t.Context(), rev, nil); return err }, ErrOperator},
 		{"operator's command", Rights{Operator: true, Commands: true}, func(b Backend) error { _, _, err := b.Apply(t.Context(), rev, pipe); return err }, ErrOperator},
@@ -130,7 +134,7 @@ func TestRights(t *testing.T) {
 		{"operator's trial", Rights{Operator: true}, func(b Backend) error { _, err := b.DiagnoseTransfer(t.Context(), "nas", nil, nil); return err }, ErrOperator},
 		{"operator's good settings", Rights{Operator: true}, func(b Backend) error { _, err := b.Revert(t.Context()); return err }, ErrOperator},
 	} {
-		if err := c.do(c.rights.Limit(f)); c.want == nil && (errors.Is(err, ErrOperator) || errors.Is(err, ErrCommands)) || c.want != nil && !errors.Is(err, c.want) {
+		if err := c.do(c.rights.Limit(f)); c.want == nil && (errors.Is(err, ErrOperator) || errors.Is(err, ErrBoxOnly)) || c.want != nil && !errors.Is(err, c.want) {
 			t.Errorf("%s: %v", c.name, err)
 		}
 	}

@@ -15,14 +15,15 @@ type Rights struct {
 	// Operator may look, retry and fire, and nothing else.
 	Operator bool
 	// Commands lets the session set what runs a command (pipe: as the camera's
-	// source): only who sits at the box, or at its serial line, may.
+	// source) and which file keys are written to (config.BoxOnly): only who sits at
+	// the box, or at its serial line, may.
 	Commands bool
 }
 
 // Why something is refused.
 var (
 	ErrOperator = errors.New("this session is an operator's: it may look, retry and fire; an installer's key may do this")
-	ErrCommands = errors.New("what runs a command is set at the box only: in the file, in its own terminal or at a serial console")
+	ErrBoxOnly  = errors.New("this is set at the box only: in the file, in its own terminal or at a serial console")
 )
 
 // Limit is b, refusing what r does not allow, whatever the screen offers.
@@ -56,8 +57,8 @@ func (l limited) Apply(ctx context.Context, revision string, changes []config.Ch
 			return config.Settings{}, nil, err
 		}
 		next, _, _ := config.PatchFor(now.Config, config.Secrets{}, changes)
-		if len(config.NewCommands(now.Config, next)) > 0 {
-			return config.Settings{}, nil, ErrCommands
+		if len(config.BoxOnly(now.Config, next)) > 0 {
+			return config.Settings{}, nil, ErrBoxOnly
 		}
 	}
 	return l.Backend.Apply(ctx, revision, changes)
@@ -119,10 +120,10 @@ func (a *app) verdict(k string) config.Verdict {
 		return v
 	}
 	next, _, _ := config.PatchFor(a.settings.Config, config.Secrets{}, []config.Change{{Key: k, Value: a.draft.Raw(k)}})
-	if len(config.NewCommands(a.settings.Config, next)) == 0 {
+	if len(config.BoxOnly(a.settings.Config, next)) == 0 {
 		return v
 	}
-	return config.Verdict{Level: config.Error, Short: "not from here", Text: upper(ErrCommands.Error()) + "."}
+	return config.Verdict{Level: config.Error, Short: "not from here", Text: upper(ErrBoxOnly.Error()) + "."}
 }
 
 func upper(s string) string { return strings.ToUpper(s[:1]) + s[1:] }

@@ -91,6 +91,9 @@ func TestNoCommandFromElsewhere(t *testing.T) {
 	s.press("4")
 	s.set("camera.source", "pipe:ffmpeg -i x")
 	s.sees("not from here", "is set at the box only")
+	s.press("esc", "7")
+	s.set("ssh.authorized_keys", "/root/.ssh/authorized_keys")
+	s.sees("not from here")
 	s.rights.Commands = true
 	if text := s.text(); strings.Contains(text, "not from here") {
 		t.Errorf("refused at the box:\n%s", text)

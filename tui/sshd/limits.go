@@ -90,7 +90,6 @@ func (l *limits) tried(from netip.Addr, in bool) bool {
 		return false
 	}
 	l.conns++
-	delete(l.failed, from)
 	return true
 }
 
