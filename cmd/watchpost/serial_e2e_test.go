@@ -102,8 +102,8 @@ type vt100 struct {
 	em *vt.SafeEmulator
 }
 
-func newVT100(r *rig) *vt100 {
-	v := &vt100{em: vt.NewSafeEmulator(80, 24)}
+func newVT100(r *rig, w, h int) *vt100 {
+	v := &vt100{em: vt.NewSafeEmulator(w, h)}
 	v.c = r.plug(v.em)
 	go io.Copy(v.c.master, v.em) // what it answers
 	r.t.Cleanup(func() { v.em.InputPipe().(io.Closer).Close() })
@@ -133,7 +133,7 @@ const serialBox = "site: {name: Gate 3}\ncamera: {source: \"scene:\"}\nssh: {lis
 // XOFF it holds nobody up; unplugged and back it is greeted again.
 func TestSerialVT100(t *testing.T) {
 	r := newRig(t, serialBox)
-	v := newVT100(r)
+	v := newVT100(r, 80, 24)
 	r.write(serialBox + fmt.Sprintf("serial: [{device: %q, baud: 9600, term: vt100, flow: xonxoff}]", v.c.device))
 	r.serve().ready()
 	v.c.sees("Watchpost, Gate 3. Press Enter to begin.")
@@ -186,9 +186,15 @@ func TestSerialVT100(t *testing.T) {
 	if p := strings.Join(r.status().Problems, "\n"); strings.Contains(p, "serial") {
 		t.Errorf("a cable that was pulled is told as a problem: %s", p)
 	}
-	again := newVT100(r)
+	again := newVT100(r, 100, 30)
 	again.c.sees("Press Enter to begin.")
 	again.c.types("\n")
+	again.wait("[1 Status]")
+	again.wait(strings.Repeat("-", 90))                                              // it was asked for its size
+	again.em.Write([]byte("\r\n[   71.203] usb 1-1: new high-speed USB device\r\n")) // the kernel, into the middle of it
+	again.wait("usb 1-1")
+	again.c.types("\x0c") // ctrl+l
+	r.until("the kernel's words are gone", func() bool { return !strings.Contains(again.em.String(), "usb 1-1") })
 	again.wait("[1 Status]")
 }
 
@@ -305,9 +311,16 @@ func TestSerialPrograms(t *testing.T) {
 			cmd.Env = append(os.Environ(), "HOME="+r.dir, "TERM=tmux")
 			p := r.paneOf(80, 24, cmd)
 			r.serve().ready()
-			time.Sleep(time.Second) // the program sets up its port, and forgets what came before
-			p.keys("Enter")
-			p.wait("[1 Status]")
+			begun := func() bool { return strings.Contains(p.screen(), "[1 Status]") }
+			r.until("the screen comes", func() bool { // a key that comes before the program has its port is lost
+				p.keys("Enter")
+				for range 60 {
+					if time.Sleep(50 * time.Millisecond); begun() {
+						return true
+					}
+				}
+				return false
+			})
 			p.wait("bell")
 			p.keys("7")
 			p.wait("[7 System]")
