@@ -474,7 +474,7 @@ func keysFake() *fake {
 func consolesFake() *fake {
 	f := keysFake()
 	f.settings.Config.Serial = []config.Serial{{Device: "/dev/ttyS0", Baud: 9600, Term: "vt100", Flow: "none"}, {Device: "/dev/ttyUSB0", Baud: 115200, Term: "vt220", Flow: "rtscts"}, {Device: "/dev/ttyS1", Baud: 115200, Term: "vt220", Flow: "none"}}
-	taken := "/dev/ttyS1 is used by agetty (process 612), a log-in of the system: give the line to Watchpost with systemctl disable --now serial-getty@ttyS1"
+	taken := "/dev/ttyS1 is used by agetty (process 612), the system's log-in. End it: systemctl disable --now serial-getty@ttyS1"
 	f.snap.Status.Ways = append(f.snap.Status.Ways,
 		event.Way{Kind: "serial", Name: "/dev/ttyS0", State: "in use", How: "9600 baud, vt100"},
 		event.Way{Kind: "serial", Name: "/dev/ttyUSB0", State: "absent", How: "115200 baud, vt220, rtscts", Problem: "the line was lost; it is opened again when it is back", Quiet: true},

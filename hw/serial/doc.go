@@ -46,7 +46,7 @@ func (e *TakenError) Error() string {
 		by += fmt.Sprintf(" (process %d)", e.PID)
 	}
 	if e.Login {
-		return fmt.Sprintf("%s is used by %s, a log-in of the system: give the line to Watchpost with systemctl disable --now serial-getty@%s", e.Device, by, short(e.Device))
+		return fmt.Sprintf("%s is used by %s, the system's log-in. End it: systemctl disable --now serial-getty@%s", e.Device, by, short(e.Device))
 	}
 	return fmt.Sprintf("%s is used by %s: end that, or name another port", e.Device, by)
 }
