@@ -35,18 +35,17 @@ type Port struct {
 // the system fs.ErrNotExist says that it is not there (a USB port that is unplugged)
 // and fs.ErrPermission that this program may not.
 func Open(device string, c Config) (*Port, error) {
-	lock, err := takeLockFile(device)
-	if err != nil {
+	if err := lockedBy(device); err != nil {
 		return nil, err
 	}
-	p := &Port{device: device, baud: c.Baud, lock: lock}
+	p := &Port{device: device, baud: c.Baud}
 	if err := p.open(c); err != nil {
 		if p.file != nil {
 			p.file.Close()
 		}
-		lock.remove()
 		return nil, err
 	}
+	p.lock = writeLockFile(device) // last: a port that is not there is tried again and again
 	return p, nil
 }
 

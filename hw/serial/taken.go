@@ -22,21 +22,29 @@ var lockDir = "/var/lock"
 // lockFile is ours; nil: none could be written, which is not needed.
 type lockFile struct{ path string }
 
-// takeLockFile writes the port's lock file. A *TakenError says that a running process has it.
-func takeLockFile(device string) (*lockFile, error) {
-	port := device
+// lockPath is where a port's lock file is.
+func lockPath(device string) string {
 	if to, err := filepath.EvalSymlinks(device); err == nil { // of /dev/serial/by-id/…
-		port = to
+		device = to
 	}
-	path := filepath.Join(lockDir, "LCK.."+short(port))
-	text, err := os.ReadFile(path)
+	return filepath.Join(lockDir, "LCK.."+short(device))
+}
+
+// lockedBy is a *TakenError where a running process has the port's lock file.
+func lockedBy(device string) error {
+	text, err := os.ReadFile(lockPath(device))
 	if pid := pidOf(text); err == nil && pid > 0 && pid != os.Getpid() && runs(pid) {
-		return nil, taken(device, pid)
+		return taken(device, pid)
 	}
+	return nil
+}
+
+func writeLockFile(device string) *lockFile {
+	path := lockPath(device)
 	if durable.WriteFile(path, 0o644, fmt.Appendf(nil, "%10d\n", os.Getpid())) != nil {
-		return nil, nil
+		return nil
 	}
-	return &lockFile{path}, nil
+	return &lockFile{path}
 }
 
 func (l *lockFile) remove() {
