@@ -316,6 +316,7 @@ func (b *background) rebase(part float32) {
 		b.mean[i] = a*b.mean[i] + o
 		b.older[i] = a*b.older[i] + o
 		b.short[i] = a*b.short[i] + o
+		b.height[i] *= a
 	}
 	l.rebase(float64(a), float64(o))
 }
