@@ -29,7 +29,8 @@ const (
 	aloneFactor    = 1.06 // mean of a normal deviation over that of the smaller of itself and a second difference
 	leastWant      = 16.0 // darker blocks tell nothing about light
 
-	renewLines = 8 // bounds change slowly: one line in so many is renewed with each plane
+	noiseLines = 2 // the noise changes slowly: one line in so many learns it from each plane
+	renewLines = 8 // and so do the bounds: one line in so many is renewed with each
 
 	upsetPart = 0.6 // a part of the picture that deviates from one plane to the next: the scene is another one
 	calmPart  = 0.3
@@ -238,38 +239,44 @@ func (b *background) learn(p *frame.Plane, keep []byte, at time.Duration) {
 		b.look(p, at, dt)
 		return
 	}
-	short, drift, noise := rate(dt, shortTime), rate(dt, driftTime), rate(dt, noiseTime)
+	short, drift, noise := rate(dt, shortTime), rate(dt, driftTime), rate(dt*noiseLines, noiseTime)
 	g := float32(b.light.gain)
 	// Far from the reference's light the correction is less sure (a white table
 	// top that the sensor clips): learn less then, as light mostly comes back.
 	drift /= 1 + float32(math.Abs(b.light.shiftAt(128))/lightNear)
 	held := false
-	for i, x := range b.now {
-		if b.unknown != nil && b.unknown[i] != 0 {
-			continue
+	for y := range b.h {
+		noisy := (y+b.planes)%noiseLines == 0
+		for i := y * b.w; i < (y+1)*b.w; i++ {
+			x := b.now[i]
+			if b.unknown != nil && b.unknown[i] != 0 {
+				continue
+			}
+			if b.mean[i] != b.mean[i] {
+				b.meet(i, x, at)
+				continue
+			}
+			b.short[i] += short * (x - b.short[i])
+			if b.out[i] == away && abs(b.dev[i]) < backPart && b.state[i] != lit {
+				b.comeBack(i, at)
+			}
+			if keep[i] != 0 {
+				held = true
+				continue
+			}
+			if abs(b.dev[i]) >= 1 && at-b.stir[i] >= stillTime {
+				b.absorb(i)
+				continue
+			}
+			e := x - b.mean[i]
+			if f := b.height[i]; f > 0 && flickerPart*abs(e) > f && abs(b.dev[i]) < 1 {
+				b.height[i] = flickerPart * abs(e) // it goes on, below its bound
+			}
+			b.mean[i] += drift * e
+			if noisy {
+				b.noise[i] = min(b.noise[i]+noise*(min(b.alone(i, abs(e)*g), 4*b.noise[i]+4)-b.noise[i]), mostNoise)
+			}
 		}
-		if b.mean[i] != b.mean[i] {
-			b.meet(i, x, at)
-			continue
-		}
-		b.short[i] += short * (x - b.short[i])
-		if b.out[i] == away && abs(b.dev[i]) < backPart && b.state[i] != lit {
-			b.comeBack(i, at)
-		}
-		if keep[i] != 0 {
-			held = true
-			continue
-		}
-		if abs(b.dev[i]) >= 1 && at-b.stir[i] >= stillTime {
-			b.absorb(i)
-			continue
-		}
-		e := x - b.mean[i]
-		if f := b.height[i]; f > 0 && flickerPart*abs(e) > f && abs(b.dev[i]) < 1 {
-			b.height[i] = flickerPart * abs(e) // it goes on, below its bound
-		}
-		b.mean[i] += drift * e
-		b.noise[i] = min(b.noise[i]+noise*(min(b.alone(i, abs(e)*g), 4*b.noise[i]+4)-b.noise[i]), mostNoise)
 	}
 	b.planes++
 	b.renew(b.planes%renewLines, renewLines)
