@@ -90,6 +90,17 @@ func (fakePictures) Luma(dst *frame.Plane, f *frame.Frame) error {
 	return nil
 }
 
+// Chroma is of a picture that is all of one colour.
+func (fakePictures) Chroma(blue, red *frame.Plane, f *frame.Frame) error {
+	for i, p := range []*frame.Plane{blue, red} {
+		p.Resize(f.Width/2, f.Height/2, 8)
+		for j := range p.Pix {
+			p.Pix[j] = byte(100 + i)
+		}
+	}
+	return nil
+}
+
 func (fakePictures) JPEG(f *frame.Frame, _ int) ([]byte, error) {
 	return fmt.Appendf(nil, "frame %d", f.Seq), nil
 }

@@ -47,6 +47,8 @@ type InputConfig struct {
 type Pictures interface {
 	// Luma reduces f to block means of 8 x 8 pixels. An error means that nothing of it can be used.
 	Luma(dst *frame.Plane, f *frame.Frame) error
+	// Chroma reduces f's colours (Cb, Cr) to means of larger blocks. An error means that it has none at hand.
+	Chroma(blue, red *frame.Plane, f *frame.Frame) error
 	// JPEG compresses f at a quality of 1–100; an MJPEG frame is passed through as a copy.
 	JPEG(f *frame.Frame, quality int) ([]byte, error)
 }

@@ -66,6 +66,17 @@ func (d *detector) show(cfg *detection, det *motion.Detector, p *frame.Plane, f 
 	}
 	v := event.View{Seq: f.Seq, At: at, Width: p.Width, Height: p.Height, Scale: p.Scale, PictureWidth: p.PicWidth, PictureHeight: p.PicHeight,
 		Luma: bytes.Clone(p.Pix), Unknown: bytes.Clone(p.Unknown)}
+	var blue, red frame.Plane
+	if d.pictures.Chroma(&blue, &red, f) == nil && blue.Width == red.Width && blue.Height == red.Height {
+		for _, c := range []*frame.Plane{&blue, &red} {
+			for i, u := range c.Unknown {
+				if u != 0 {
+					c.Pix[i] = 128
+				}
+			}
+		}
+		v.ColourWidth, v.ColourHeight, v.Blue, v.Red = blue.Width, blue.Height, blue.Pix, red.Pix
+	}
 	for i, r := range results {
 		v.Seen = append(v.Seen, event.Seen{Trigger: cfg.roles[i].trigger, Second: cfg.roles[i].second, Active: r.Active,
 			Level: r.Level, Fires: motion.ThresholdPercent(cfg.params[i].Threshold), Box: r.Box, Moving: slices.Clone(det.Mask(i))})

@@ -33,6 +33,9 @@ func TestView(t *testing.T) {
 		if v.Width*v.Height == 0 || len(v.Luma) != v.Width*v.Height || time.Since(v.At).Abs() > time.Second || len(v.Seen) != 2 {
 			t.Fatalf("%+v", v)
 		}
+		if len(v.Blue) != v.ColourWidth*v.ColourHeight || len(v.Red) != len(v.Blue) || len(v.Blue) == 0 || v.Blue[0] != 100 || v.Red[0] != 101 {
+			t.Errorf("colours of %d x %d: %d, %d", v.ColourWidth, v.ColourHeight, len(v.Blue), len(v.Red))
+		}
 		moving := 0
 		for _, m := range v.Seen[0].Moving {
 			moving += int(m)

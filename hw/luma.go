@@ -68,7 +68,18 @@ func packedMeans(dst *frame.Plane, pix []byte, stride, w, h int, chromaFirst boo
 	}
 }
 
-// edgeMean is the mean of a block that the picture's edge cuts.
+// chromaMeans fills dst with the block means of w x h samples that lie step bytes apart.
+func chromaMeans(dst *frame.Plane, pix []byte, stride, w, h, step int) {
+	dst.Resize(w, h, scale)
+	for by := range dst.Height {
+		for bx := range dst.Width {
+			at := by*scale*stride + bx*scale*step
+			dst.Pix[by*dst.Width+bx] = edgeMean(pix[at:], stride, min(scale, w-bx*scale), min(scale, h-by*scale), step)
+		}
+	}
+}
+
+// edgeMean is the mean of a block, also of one that the picture's edge cuts.
 func edgeMean(pix []byte, stride, cols, rows, step int) byte {
 	sum := 0
 	for j := range rows {

@@ -2,11 +2,13 @@ package hw
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"image"
 	"image/jpeg"
 
 	"watchpost/engine/frame"
+	"watchpost/hw/mjpeg"
 )
 
 // Pictures turns frames into luma planes and JPEG files. It has no state and
@@ -31,6 +33,40 @@ func (Pictures) Luma(dst *frame.Plane, f *frame.Frame) error {
 	} else {
 		planarMeans(dst, f.Data, l.stride, f.Width, f.Height)
 	}
+	return nil
+}
+
+// Chroma reduces the colours of f, in its own range, to the means of 8x8 of its chroma
+// samples: of 16x16 pixels where they are half as many both ways. Damage may leave
+// blocks unknown. An error means that f has no colours at hand (grey, or JPEG that no
+// camera sends); blue and red are then undefined.
+func (Pictures) Chroma(blue, red *frame.Plane, f *frame.Frame) error {
+	if f.Format == frame.MJPEG {
+		if len(f.Data) > maxJPEG {
+			return fmt.Errorf("%w: %d bytes are too many", errDamaged, len(f.Data))
+		}
+		d := decoders.Get().(*mjpeg.Decoder)
+		defer decoders.Put(d)
+		return d.Chroma(blue, red, f.Data)
+	}
+	l, err := layoutOf(f)
+	if err != nil {
+		return err
+	}
+	w, h := (f.Width+1)/2, (f.Height+1)/2
+	stride, cb, cr, step := l.cstride, l.cb, l.cr, 1
+	switch f.Format {
+	case frame.GREY:
+		return errors.New("the camera's pictures have no colours")
+	case frame.NV12:
+		step = 2
+	case frame.YUYV:
+		stride, h, cb, cr, step = l.stride, f.Height, 1, 3, 4
+	case frame.UYVY:
+		stride, h, cb, cr, step = l.stride, f.Height, 0, 2, 4
+	}
+	chromaMeans(blue, f.Data[cb:], stride, w, h, step)
+	chromaMeans(red, f.Data[cr:], stride, w, h, step)
 	return nil
 }
 

@@ -194,7 +194,13 @@ type View struct {
 	PictureHeight int       `json:"picture_height"`
 	Luma          []byte    `json:"luma"`              // Width*Height, shared by all who look: never changed
 	Unknown       []byte    `json:"unknown,omitempty"` // 1: the block could not be read; empty: all could
-	Seen          []Seen    `json:"seen"`
+	// Blue and Red are the picture's colours (Cb, Cr; 128 is none), means of larger blocks,
+	// ColourWidth*ColourHeight of them; empty: the camera has none at hand.
+	ColourWidth  int    `json:"colour_width,omitempty"`
+	ColourHeight int    `json:"colour_height,omitempty"`
+	Blue         []byte `json:"blue,omitempty"`
+	Red          []byte `json:"red,omitempty"`
+	Seen         []Seen `json:"seen"`
 }
 
 // Seen is what one trigger sees in a View.

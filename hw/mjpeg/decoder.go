@@ -14,6 +14,7 @@ type Decoder struct {
 	picture
 	dc, ac  [4]codes
 	tables  []*skipper // of this picture and of those before it, the latest first
+	want    int        // which component is read
 	blocks  []block    // of an MCU of the scan
 	coded   []byte     // a part of the scan without byte stuffing, padded
 	unknown int        // blocks marked so
@@ -41,6 +42,26 @@ const maxTables = 4
 // ErrOther is returned for a picture that image/jpeg may read, and an error that
 // wraps ErrDamaged where not one block could be read; dst is then undefined.
 func (d *Decoder) Luma(dst *frame.Plane, data []byte) error {
+	d.want = 0
+	return d.plane(dst, data)
+}
+
+// Chroma reduces both colour components of a picture to the means of their blocks of
+// 8x8 samples, each of which stands for as many pixels as the picture has blocks
+// fewer: 16x16 where chroma is 4:2:0. Each takes as long as Luma. A picture without
+// colours, and one that Luma returns an error for, is an error.
+func (d *Decoder) Chroma(blue, red *frame.Plane, data []byte) error {
+	for i, dst := range []*frame.Plane{blue, red} {
+		d.want = 1 + i
+		if err := d.plane(dst, data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// plane reads the component that is wanted.
+func (d *Decoder) plane(dst *frame.Plane, data []byte) error {
 	if len(data) < 3 || data[0] != 0xFF || data[1] != SOI || data[2] != 0xFF {
 		return fmt.Errorf("%w: it does not start as a JPEG", ErrDamaged)
 	}
@@ -74,14 +95,15 @@ func (d *Decoder) Luma(dst *frame.Plane, data []byte) error {
 				d.adobe = int(s.body[11])
 			}
 		case SOS:
-			if d.comps != nil && d.other() {
+			if d.comps != nil && (d.other() || d.want >= len(d.comps)) {
 				return ErrOther
 			}
-			luma, ok := d.scan(s.body)
-			if good = ok; !luma {
+			wanted, ok := d.scan(s.body)
+			if good = ok; !wanted {
 				break // its coded data is passed over as what is no segment
 			}
-			dst.Resize(d.w, d.h, 8)
+			c, most := d.comps[d.want], d.comps[0] // T.81 A.1.1; most is what frame makes sure of
+			dst.Resize((d.w*int(c.h)+int(most.h)-1)/int(most.h), (d.h*int(c.v)+int(most.v)-1)/int(most.v), 8)
 			d.unknown = 0
 			d.read(dst, data[s.end:])
 			if d.unknown == len(dst.Pix) {
@@ -188,9 +210,9 @@ func (d *Decoder) huffman(b []byte) bool {
 	return true
 }
 
-// scan reads a start of scan (T.81 B.2.3) and reports whether luma is in it; then
+// scan reads a start of scan (T.81 B.2.3) and reports whether what is wanted is in it; then
 // blocks is an MCU. It is not ok where the scan makes no sense.
-func (d *Decoder) scan(b []byte) (luma, ok bool) {
+func (d *Decoder) scan(b []byte) (wanted, ok bool) {
 	if len(b) < 1 || d.comps == nil {
 		return false, false
 	}
@@ -200,16 +222,16 @@ func (d *Decoder) scan(b []byte) (luma, ok bool) {
 	}
 	b = b[1 : 1+2*n]
 	for i := 0; i < len(b); i += 2 {
-		luma = luma || b[i] == d.comps[0].id
+		wanted = wanted || b[i] == d.comps[d.want].id
 	}
-	if !luma {
+	if !wanted {
 		return false, true
 	}
 	d.blocks = d.blocks[:0]
 	for ; len(b) > 0; b = b[2:] {
 		at := slices.IndexFunc(d.comps, func(c component) bool { return c.id == b[0] })
 		dc, ac := b[1]>>4, b[1]&15
-		if at < 0 || dc > 3 || ac > 3 || d.quant[d.comps[0].quant] == 0 {
+		if at < 0 || dc > 3 || ac > 3 || d.quant[d.comps[d.want].quant] == 0 {
 			return false, false
 		}
 		c := d.comps[at]
@@ -219,7 +241,7 @@ func (d *Decoder) scan(b []byte) (luma, ok bool) {
 		t := d.skipper(&d.dc[dc], &d.ac[ac])
 		for y := range int(c.v) {
 			for x := range int(c.h) {
-				d.blocks = append(d.blocks, block{skipper: t, luma: at == 0, x: x, y: y})
+				d.blocks = append(d.blocks, block{skipper: t, wanted: at == d.want, x: x, y: y})
 			}
 		}
 	}

@@ -291,3 +291,45 @@ func TestDecoderAfterImageJPEGsEncoder(t *testing.T) {
 		}
 	}
 }
+
+// TestChroma holds both colours against image/jpeg, however they are sampled.
+func TestChroma(t *testing.T) {
+	var d Decoder
+	var p [2]frame.Plane
+	seed := uint64(100)
+	for _, sampling := range [][][2]byte{yuv444, yuv422, yuv420, yuv440, yuv411} {
+		for _, size := range [][2]int{{64, 48}, {160, 17}, {33, 120}, {65, 33}} {
+			for _, apart := range []bool{false, true} {
+				seed++
+				s := sample{w: size[0], h: size[1], sampling: sampling, apart: apart, quant: 8, seed: seed}
+				pic, _, _ := s.encode()
+				if err := d.Chroma(&p[0], &p[1], pic); err != nil {
+					t.Fatalf("%+v: %v", s, err)
+				}
+				img, err := jpeg.Decode(bytes.NewReader(pic))
+				if err != nil {
+					t.Fatal(err)
+				}
+				c := img.(*image.YCbCr)
+				w := (s.w*int(sampling[1][0]) + int(sampling[0][0]) - 1) / int(sampling[0][0])
+				h := (s.h*int(sampling[1][1]) + int(sampling[0][1]) - 1) / int(sampling[0][1])
+				for k, pix := range [][]byte{c.Cb, c.Cr} {
+					if p[k].Width != (w+7)/8 || p[k].Height != (h+7)/8 || len(p[k].Unknown) > 0 {
+						t.Fatalf("%+v: %d x %d blocks", s, p[k].Width, p[k].Height)
+					}
+					for y := range h / 8 {
+						for x := range w / 8 {
+							if got, want := p[k].Pix[y*p[k].Width+x], pix[y*8*c.CStride+x*8]; abs(int(got)-int(want)) > 1 {
+								t.Fatalf("%+v: plane %d has %d at %d, %d, want %d", s, k, got, x, y, want)
+							}
+						}
+					}
+				}
+			}
+		}
+	}
+	pic, _, _ := sample{w: 64, h: 48, sampling: grey, quant: 8}.encode()
+	if err := d.Chroma(&p[0], &p[1], pic); err == nil {
+		t.Error("a grey picture has colours")
+	}
+}

@@ -10,8 +10,8 @@ import (
 // block is one of an MCU.
 type block struct {
 	*skipper
-	luma bool
-	x, y int // of luma, in the MCU, blocks
+	wanted bool // of the component that is read
+	x, y   int  // in the MCU, blocks of its component
 }
 
 // padding is what is read at most beyond the end of the coded data: one block of
@@ -32,11 +32,11 @@ const longest = 16 + 15
 func (d *Decoder) read(dst *frame.Plane, data []byte) {
 	h, v := 1, 1
 	for _, b := range d.blocks {
-		if b.luma {
+		if b.wanted {
 			h, v = b.x+1, b.y+1
 		}
 	}
-	m := mcus{dst: dst, h: h, v: v, perRow: (dst.Width + h - 1) / h, quant: d.quant[d.comps[0].quant]}
+	m := mcus{dst: dst, h: h, v: v, perRow: (dst.Width + h - 1) / h, quant: d.quant[d.comps[d.want].quant]}
 	m.total = m.perRow * ((dst.Height + v - 1) / v)
 	interval := d.restart
 	if interval == 0 {
@@ -159,12 +159,12 @@ func nextMarker(data []byte) int {
 // mcus is where the MCUs of a scan lie in the plane.
 type mcus struct {
 	dst           *frame.Plane
-	h, v          int // luma blocks in one
+	h, v          int // blocks in one, of the component that is read
 	perRow, total int
-	quant         int32 // of luma's DC coefficient
+	quant         int32 // of its DC coefficient
 }
 
-// mark makes the luma blocks of MCUs unknown.
+// mark makes the blocks of MCUs unknown.
 func (d *Decoder) mark(m *mcus, from, to int) {
 	p := m.dst
 	if from >= to {
@@ -290,7 +290,7 @@ mcus:
 				p += int(63-n) >> 3
 				n |= 56
 			}
-			if b.luma {
+			if b.wanted {
 				pred += diff
 				v := (pred*quant + 128*8 + 4) >> 3
 				if uint32(v) > 255 {
