@@ -42,7 +42,7 @@ type app struct {
 	keys     SSHKeys          // nil: none are changed here
 	files    *Files           // nil: no file may be written here
 	ask      bool             // the terminal does not tell its size: ask it
-	greys    bool             // the terminal shows half blocks in 256 colours
+	paints   []paint          // how the terminal can show a picture, the poorest first
 	wrote    func() int64     // bytes that its line has taken
 	elapsed  func() time.Time // for measuring the line: now may be set, this one runs
 	flush    time.Duration    // how often what is drawn is written
@@ -76,7 +76,7 @@ type app struct {
 }
 
 func newApp(ctx context.Context, b Backend, now func() time.Time) *app {
-	a := &app{calls: calls{ctx, b}, now: now, wrote: func() int64 { return 0 }, elapsed: time.Now}
+	a := &app{calls: calls{ctx, b}, now: now, wrote: func() int64 { return 0 }, paints: []paint{inASCII}, elapsed: time.Now}
 	for _, p := range pages {
 		a.pages = append(a.pages, p.make(a))
 	}

@@ -152,16 +152,22 @@ const (
 	liveAnswer = 10 * time.Second       // for so long the terminal may be drawing
 	liveSample = 600                    // bytes from which on the rate is worth something; below, a busy box looks like a slow line
 	liveStill  = 1200                   // bytes a second below which a picture comes on demand: 9600 baud has 960
-	liveTries  = 2000                   // from which on half blocks are tried: the first picture in them is 8 kB
-	liveGreys  = 8000                   // below which they are given up
+	liveBusy   = 250 * time.Millisecond // for so long a line may be busy with a picture, that 2 a second fit
+	liveLittle = 100                    // bytes that no line is busy with
+	liveLate   = 3                      // pictures in a row that kept it busy for longer: colours or size are lowered
 )
+
+// sizes are how large a picture is beside the room for it.
+var sizes = [...]float64{1, 0.7, 0.5}
 
 // live is the live view. It is off until somebody asks for it.
 type live struct {
 	on, busy bool // busy: a picture is asked for or being drawn, or will be
 	still    bool // the line is slow: a picture on demand
-	greys    bool // half blocks
-	tooSlow  bool // for half blocks; it stays so until the view is opened again
+	at, top  int  // place in what the terminal can show: now, and the best that the line carries; this stays until the view is opened again
+	size     int  // place in sizes
+	fresh    bool // what is being drawn is a whole picture
+	late     int  // pictures in a row that took too long
 	run      int
 	view     event.View
 	why      string // there is none, in words; both empty: none yet
@@ -194,13 +200,25 @@ func (l *live) tick(d time.Duration, to int) tea.Cmd {
 }
 
 func (l *live) begin(a *app) tea.Cmd {
-	*l = live{on: true, run: l.run + 1}
+	*l = live{on: true, run: l.run + 1, top: len(a.paints) - 1}
 	return l.draws(a) // other keys in the key line: how soon a terminal answers that has little to draw
 }
 
 // begins reports whether nothing is known yet of camera and line: what was on the
 // page stays until it is.
 func (l *live) begins() bool { return len(l.view.Luma) == 0 && l.why == "" && !l.still }
+
+// paint is how the picture is shown.
+func (l *live) paint(a *app) paint {
+	how := a.paints[min(l.at, len(a.paints)-1)]
+	switch {
+	case paintings[how].hue == 0 || coloured(l.view):
+		return how
+	case how == in16: // four greys tell less than ten characters
+		return inASCII
+	}
+	return inGreys
+}
 
 func (l *live) end() { *l = live{run: l.run} }
 
@@ -216,6 +234,7 @@ func (l *live) update(a *app, msg tea.Msg) tea.Cmd {
 		if m.run != l.run || !l.on {
 			return nil
 		}
+		l.fresh = len(l.view.Luma) == 0
 		l.why, l.view = "", m.view
 		if m.err == nil && !viewOK(m.view) {
 			m.err = errors.New("the service's picture cannot be read; is it of another version?")
@@ -256,24 +275,51 @@ func (l *live) update(a *app, msg tea.Msg) tea.Cmd {
 // alone for as long as that took, so that keys find it free.
 func (l *live) drawn(a *app, d time.Duration, n int64) tea.Cmd {
 	l.asking = 0
-	first, greys := l.base == 0, l.greys
-	if more := n - l.with; !first && more >= liveSample {
+	first, at, size, fresh := l.base == 0, l.at, l.size, l.fresh
+	more, rest := n-l.with, d-l.base // the line rests for as long as it was busy
+	if !first && !fresh && more >= liveLittle && rest-a.flush > liveBusy {
+		l.late++
+	} else {
+		l.late = 0
+	}
+	l.fresh = false
+	if !first && more >= liveSample {
 		rate := func(d time.Duration) float64 { return float64(more) / max(d, 10*time.Millisecond).Seconds() }
-		least, most := rate(d-l.base), rate(d-l.base-a.flush) // the renderer's clock makes it uncertain
+		least, most := rate(rest), rate(rest-a.flush) // the renderer's clock makes it uncertain
 		l.still = most < liveStill
-		l.tooSlow = l.tooSlow || l.greys && more >= 5*liveSample && most < liveGreys
-		l.greys = a.greys && !l.tooSlow && (l.greys || least >= liveTries)
+		for more >= 5*liveSample && l.at > 0 && most < paintings[a.paints[l.at]].least {
+			l.lower()
+		}
+		for i := l.at + 1; i <= l.top && l.size == 0; i++ {
+			if p := paintings[a.paints[i]]; least >= p.tries && (p.hue == 0 || coloured(l.view)) {
+				l.at = i
+			}
+		}
 	} else if first || d < l.base {
 		l.base, l.with = max(d, 1), n
 	}
+	if l.late >= liveLate {
+		l.lower()
+	}
 	switch {
-	case l.greys != greys: // the same picture in another way, to be measured too
+	case l.at != at || l.size != size: // the same picture in another way, to be measured too
+		l.fresh = true
 		return l.draws(a)
 	case l.still && !first:
 		l.busy = false
 		return nil
 	}
-	return l.tick(max(liveEvery-d, d-l.base), toLook)
+	return l.tick(max(liveEvery-d, rest), toLook)
+}
+
+// lower shows less: fewer colours, then a smaller picture.
+func (l *live) lower() {
+	if l.late = 0; l.at > 0 {
+		l.at--
+		l.top = l.at
+		return
+	}
+	l.size = min(l.size+1, len(sizes)-1)
 }
 
 func (p *cameraPage) opened(*app) tea.Cmd { return nil }
@@ -328,7 +374,8 @@ func (p *cameraPage) shows(a *app, w, h int) []string {
 		return []string{"", "  Space takes a picture."}
 	}
 	seen := levels(l.view.Seen, w, max(1, h-4))
-	lines := l.pic.draw(l.view, w-4, max(1, h-len(seen)), l.greys)
+	room := func(n int) int { return max(1, int(float64(n)*sizes[l.size])) }
+	lines := l.pic.draw(l.view, room(w-4), room(h-len(seen)), l.paint(a), moves)
 	out := make([]string, 0, h)
 	for _, s := range lines {
 		out = append(out, "  "+s)

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 
 	"charm.land/lipgloss/v2"
@@ -15,10 +14,6 @@ import (
 // ramp is a picture's brightness in ASCII, from dark to bright. 'M', and the corners
 // of a box, are not in it.
 const ramp = " .:-=+*#%@"
-
-// greys is how many grey levels half blocks have: of the palette of 256 colours,
-// whose sequences are shorter than those of true colour.
-const greys = 16
 
 // What is not shown: a cell keeps its level until its luma has left it by more than
 // one step and by more than leastChange, and by more than noise explains. A picture
@@ -38,13 +33,16 @@ var (
 // picture is a view as it stands on the screen. It remembers the levels shown, so
 // that noise alone sends nothing.
 type picture struct {
-	cols, rows, levels int
-	luma               []float64 // means of the frame drawn last, row by row; below 0: not known
-	shown              []int     // level of each; below 0: none yet
-	lo, hi             float64   // the range that is stretched
-	off                int       // frames in which it was another one
-	seq                uint64
-	lines              []string
+	cols, rows int
+	how        paint
+	hues       hues
+	luma       []float64 // means of the frame drawn last, row by row; below 0: not known
+	shown      []int     // level of each; below 0: none yet
+	lo, hi     float64   // the range that is stretched
+	off        int       // frames in which it was another one
+	seq        uint64
+	over       []byte // the marks on it
+	lines      []string
 }
 
 // viewOK reports whether a view can be drawn: it may come from another version.
@@ -53,32 +51,38 @@ func viewOK(v event.View) bool {
 }
 
 // draw draws v into at most w columns and h lines, as large as its proportions let
-// it: a cell is twice as high as it is wide. A frame that is drawn already stays.
-func (p *picture) draw(v event.View, w, h int, half bool) []string {
+// it: a cell is twice as high as it is wide. A frame that is drawn already stays. What
+// stands over it is put there by marks, which gets the picture's size in cells.
+func (p *picture) draw(v event.View, w, h int, how paint, marks func(p *picture, v event.View) []byte) []string {
 	aspect := float64(v.PictureWidth) / float64(v.PictureHeight)
 	cols, rows := int(math.Round(float64(h)*2*aspect)), h
 	if cols > w {
 		cols, rows = w, int(math.Round(float64(w)/2/aspect))
 	}
 	cols, rows = max(1, cols), max(1, min(rows, h))
-	levels, tall := len(ramp), rows // tall: rows of luma
-	if half {
-		levels, tall = greys, 2*rows
+	tall := rows // rows of luma
+	if how != inASCII {
+		tall = 2 * rows
 	}
-	if p.cols != cols || p.rows != rows || p.levels != levels {
-		*p = picture{cols: cols, rows: rows, levels: levels, shown: slices.Repeat([]int{-1}, cols*tall)}
-	} else if p.seq == v.Seq && p.lines != nil {
+	fresh := p.cols != cols || p.rows != rows || p.how != how || len(p.shown) == 0
+	if fresh {
+		*p = picture{cols: cols, rows: rows, how: how, shown: slices.Repeat([]int{-1}, cols*tall)}
+	}
+	over := marks(p, v)
+	if !fresh && p.seq == v.Seq && slices.Equal(p.over, over) {
 		return p.lines
 	}
-	p.seq = v.Seq
-	p.settle(means(v, cols, tall))
-	marks := p.marks(v)
+	if fresh || p.seq != v.Seq {
+		p.settle(means(v, cols, tall))
+		p.hues.settle(v, cols, tall, paintings[how].hue, min(mostGain, 255/(p.hi-p.lo)))
+	}
+	p.seq, p.over = v.Seq, over
 	p.lines = p.lines[:0:0]
 	for y := range rows {
-		if half {
-			p.lines = append(p.lines, p.halfBlocks(marks, y))
+		if how != inASCII {
+			p.lines = append(p.lines, p.halfBlocks(over, y))
 		} else {
-			p.lines = append(p.lines, p.ascii(marks, y))
+			p.lines = append(p.lines, p.ascii(over, y))
 		}
 	}
 	return p.lines
@@ -114,31 +118,38 @@ func means(v event.View, cols, rows int) []float64 {
 	return out
 }
 
-// settle decides the level of each cell.
-func (p *picture) settle(luma []float64) {
-	noise := 0.0
-	if len(p.luma) == len(luma) {
-		var d []float64
-		for i, l := range luma {
-			if l >= 0 && p.luma[i] >= 0 {
-				d = append(d, math.Abs(l-p.luma[i]))
-			}
-		}
-		slices.Sort(d)
-		if len(d) > 0 {
-			noise = d[len(d)/2]
+// noise is the median difference between two frames; 0 where there is only one.
+func noise(now, last []float64) float64 {
+	if len(last) != len(now) {
+		return 0
+	}
+	var d []float64
+	for i, l := range now {
+		if l >= 0 && last[i] >= 0 {
+			d = append(d, math.Abs(l-last[i]))
 		}
 	}
+	slices.Sort(d)
+	if len(d) == 0 {
+		return 0
+	}
+	return d[len(d)/2]
+}
+
+// settle decides the level of each cell.
+func (p *picture) settle(luma []float64) {
+	n := noise(luma, p.luma)
 	p.luma = luma
 	p.stretch()
-	step := (p.hi - p.lo) / float64(p.levels-1)
-	hold := max(step, leastChange, noiseFactor*noise)
+	levels := paintings[p.how].levels
+	step := (p.hi - p.lo) / float64(levels-1)
+	hold := max(step, step/2+max(leastChange, noiseFactor*n)) // rounding has taken up to half a step of it
 	for i, l := range luma {
 		switch {
 		case l < 0:
 			p.shown[i] = -1
 		case p.shown[i] < 0 || math.Abs(l-p.lo-float64(p.shown[i])*step) > hold:
-			p.shown[i] = max(0, min(int(math.Round((l-p.lo)/step)), p.levels-1))
+			p.shown[i] = max(0, min(int(math.Round((l-p.lo)/step)), levels-1))
 		}
 	}
 }
@@ -170,9 +181,9 @@ func (p *picture) stretch() {
 	}
 }
 
-// marks are what stands over the picture, a character a cell: 'M' where something
-// moves, the corners of what moves; 0: nothing.
-func (p *picture) marks(v event.View) []byte {
+// moves are the marks over the picture of what moves, a character a cell: 'M' where
+// something does, and the corners around it; 0: nothing.
+func moves(p *picture, v event.View) []byte {
 	marks := make([]byte, p.cols*p.rows)
 	for _, s := range v.Seen {
 		if len(s.Moving) != len(v.Luma) {
@@ -230,20 +241,42 @@ func (p *picture) ascii(marks []byte, y int) string {
 // lower one what is behind it.
 func (p *picture) halfBlocks(marks []byte, y int) string {
 	var b strings.Builder
-	grey := func(level int) string { return strconv.Itoa(232 + level*23/(greys-1)) }
+	last := ""
+	set := func(s string) {
+		if s != last {
+			b.WriteString(s)
+		}
+		last = s
+	}
+	plain := func() {
+		if last != "" {
+			b.WriteString("\x1b[m")
+		}
+		last = ""
+	}
 	for x := range p.cols {
-		upper, lower := p.shown[2*y*p.cols+x], p.shown[(2*y+1)*p.cols+x]
+		at := 2*y*p.cols + x
+		upper, lower := p.shown[at], p.shown[at+p.cols]
 		switch m := marks[y*p.cols+x]; {
 		case m != 0:
+			plain()
 			b.WriteString(markCell(m))
 		case upper < 0 || lower < 0:
+			plain()
 			b.WriteByte('?')
-		case upper == lower:
-			b.WriteString("\x1b[48;5;" + grey(lower) + "m \x1b[m")
 		default:
-			b.WriteString("\x1b[38;5;" + grey(upper) + ";48;5;" + grey(lower) + "m▀\x1b[m")
+			fore, back := p.hues.of(p.how, at, upper), p.hues.of(p.how, at+p.cols, lower)
+			if fore == back {
+				plain() // a space of another foreground is another cell to the renderer
+				set(sgr("", back))
+				b.WriteByte(' ')
+			} else {
+				set(sgr(fore, back))
+				b.WriteString("▀")
+			}
 		}
 	}
+	plain()
 	return b.String()
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -36,6 +37,12 @@ func viewOf(n, at int) event.View {
 	}
 	if at >= 0 {
 		s.Active, s.Level, s.Box = true, 100*8*26/float64(w*h), [4]int{at * 8, 160, 64, 208}
+	}
+	v.ColourWidth, v.ColourHeight = w/2, h/2
+	for i := range v.ColourWidth * v.ColourHeight {
+		x, y := i%v.ColourWidth, i/v.ColourWidth
+		v.Blue = append(v.Blue, byte(128+20*math.Sin(float64(x)/7)+r.NormFloat64()))
+		v.Red = append(v.Red, byte(128+20*math.Cos(float64(y)/6)+r.NormFloat64()))
 	}
 	v.Seen = []event.Seen{s}
 	return v
@@ -121,20 +128,22 @@ func TestLiveViewSaysWhyThereIsNone(t *testing.T) {
 // of 1,100, as a line of that rate takes them.
 func TestLiveViewKeepsToTheLine(t *testing.T) {
 	for _, c := range []struct {
-		rate         int64 // bytes a second
-		rtt          time.Duration
-		greys, still bool
+		rate  int64 // bytes a second
+		rtt   time.Duration
+		how   paint
+		still bool
 	}{
-		{960, 0, false, true},
-		{1920, 0, false, false},
-		{3840, 0, true, false}, // tried, and given up below
-		{11_520, 0, true, false},
-		{10_000_000, 0, true, false},
-		{1_000_000, 300 * time.Millisecond, true, false}, // far away is not slow
-		{960, 300 * time.Millisecond, false, true},
+		{960, 0, inASCII, true},
+		{1920, 0, inASCII, false},
+		{3840, 0, inGreys, false}, // tried, and given up below
+		{11_520, 0, inGreys, false},
+		{20_000, 0, in256, false},
+		{10_000_000, 0, inMillions, false},
+		{1_000_000, 300 * time.Millisecond, inMillions, false}, // far away is not slow
+		{960, 300 * time.Millisecond, inASCII, true},
 	} {
 		s := open(t, newFake(), 80, 24)
-		s.greys, s.flush = true, 50*time.Millisecond
+		s.paints, s.flush = []paint{inASCII, inGreys, in256, inMillions}, 50*time.Millisecond
 		takes := func(n int64) time.Duration {
 			return c.rtt + 80*time.Millisecond + time.Duration(n)*time.Second/time.Duration(c.rate)
 		}
@@ -143,8 +152,8 @@ func TestLiveViewKeepsToTheLine(t *testing.T) {
 		s.answered(takes(150), 150)
 		s.send(viewMsg{l.run, viewOf(1, -1), nil})
 		s.answered(takes(1100), 1100)
-		if l.greys != c.greys || l.still != c.still || l.still == l.busy {
-			t.Errorf("%d B/s, %v: greys %v, still %v, busy %v", c.rate, c.rtt, l.greys, l.still, l.busy)
+		if l.paint(s.app) != c.how || l.still != c.still || l.still == l.busy {
+			t.Errorf("%d B/s, %v: paint %d, still %v, busy %v", c.rate, c.rtt, l.paint(s.app), l.still, l.busy)
 		}
 		if got := s.text(); strings.Contains(got, "space takes a new one") != c.still {
 			t.Errorf("%d B/s:\n%s", c.rate, got)
@@ -152,15 +161,136 @@ func TestLiveViewKeepsToTheLine(t *testing.T) {
 		if cmd := s.press("space"); c.still && (cmd == nil || !l.busy) {
 			t.Errorf("%d B/s: space takes none", c.rate)
 		}
-		if !c.greys {
+		if c.how == inASCII {
 			continue
 		}
 		if !strings.Contains(s.text(), "▀") {
 			t.Errorf("%d B/s: no half blocks:\n%s", c.rate, s.text())
 		}
 		s.answered(5*time.Second, 20_000) // it was less than it looked
-		if l.greys || !l.tooSlow || strings.Contains(s.text(), "▀") {
+		if l.at > 0 || l.top > 0 || strings.Contains(s.text(), "▀") {
 			t.Errorf("%d B/s: half blocks still", c.rate)
+		}
+	}
+}
+
+// Where pictures keep the line busy for too long, colours go first, then size; one
+// that is whole, of a light switched on, is forgiven.
+func TestLiveViewLowersColoursThenSize(t *testing.T) {
+	s := open(t, newFake(), 80, 24)
+	s.paints = []paint{inASCII, in16}
+	l := &s.cameraPage().live
+	s.press("4", "v")
+	s.answered(20*time.Millisecond, 150)
+	n := 0
+	next := func(d time.Duration, bytes int64) {
+		n++
+		s.send(viewMsg{l.run, viewOf(n, n*5%60), nil})
+		s.answered(d, bytes)
+	}
+	next(150*time.Millisecond, 1100)
+	if l.paint(s.app) != in16 {
+		t.Fatalf("paint %d", l.paint(s.app))
+	}
+	s.answered(600*time.Millisecond, 8000) // the same picture in colours
+	s.text()
+	full := l.pic.cols
+	for i := range 2 {
+		next(400*time.Millisecond, 3500)
+		next(400*time.Millisecond, 3500)
+		next(200*time.Millisecond, 500)
+		if l.paint(s.app) != in16 {
+			t.Fatalf("%d: given up for a picture now and then", i)
+		}
+	}
+	slow := func() {
+		for range liveLate {
+			next(400*time.Millisecond, 500)
+		}
+		s.answered(400*time.Millisecond, 1100) // the same one drawn anew is not held against it
+	}
+	slow()
+	if s.text(); l.paint(s.app) != inASCII || l.pic.cols != full {
+		t.Errorf("paint %d, %d columns of %d", l.paint(s.app), l.pic.cols, full)
+	}
+	for _, want := range []float64{0.7, 0.5, 0.5} {
+		slow()
+		if s.text(); math.Abs(float64(l.pic.cols)/float64(full)-want) > 0.06 || l.paint(s.app) != inASCII {
+			t.Errorf("%d columns of %d, want %.1f of them", l.pic.cols, full, want)
+		}
+	}
+}
+
+// What a terminal cannot show is not drawn: no colours without them, none of 256 on
+// sixteen, no half blocks without UTF-8.
+func TestPaints(t *testing.T) {
+	for _, c := range []struct {
+		env  string
+		want []paint
+	}{
+		{"TERM=vt100 LANG=C.UTF-8", []paint{inASCII}},
+		{"TERM=xterm-256color LANG=C", []paint{inASCII}},
+		{"TERM=xterm-256color NO_COLOR=1 LANG=C.UTF-8", []paint{inASCII}},
+		{"TERM=linux LANG=C.UTF-8", []paint{inASCII, in16}},
+		{"TERM=screen LANG=C.UTF-8", []paint{inASCII, in16}},
+		{"TERM=tmux-256color LANG=C.UTF-8", []paint{inASCII, inGreys, in256}},
+		{"TERM=xterm-256color COLORTERM=truecolor LANG=C.UTF-8", []paint{inASCII, inGreys, in256, inMillions}},
+	} {
+		if got := paintsOf(term.Of(strings.Fields(c.env))); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v, want %v", c.env, got, c.want)
+		}
+	}
+	v, grey := viewOf(1, 30), viewOf(1, 30)
+	grey.Blue, grey.Red = nil, nil
+	for how, has := range map[paint]string{inASCII: "", in16: "\x1b[3", inGreys: "38;5;2", in256: "38;5;", inMillions: "38;2;"} {
+		var p picture
+		got := strings.Join(p.draw(v, 76, 16, how, func(p *picture, _ event.View) []byte { return make([]byte, p.cols*p.rows) }), "")
+		if !strings.Contains(got, has) || (how != inASCII) != strings.Contains(got, "▀") || how == in16 && (strings.Contains(got, "38;5") || strings.Contains(got, "38;2")) || how == in256 && strings.Contains(got, "38;2") {
+			t.Errorf("paint %d: %.200q", how, got)
+		}
+		want := how
+		if how == in16 {
+			want = inASCII
+		} else if how != inASCII {
+			want = inGreys
+		}
+		l, a := &live{view: grey}, &app{paints: []paint{how}}
+		if l.paint(a) != want {
+			t.Errorf("paint %d of a grey camera is %d", how, l.paint(a))
+		}
+	}
+}
+
+// Colours are those of the camera.
+func TestPictureColours(t *testing.T) {
+	for _, c := range []struct {
+		blue, red byte
+		want      string // red, green, blue of the left half, which is dark red, blue, green, grey
+	}{{110, 200, "red"}, {200, 110, "blue"}, {90, 90, "green"}, {128, 128, "grey"}} {
+		v := viewOf(1, -1)
+		for i := range v.Luma {
+			v.Luma[i] = byte(60 + i%v.Width)
+		}
+		for i := range v.Blue {
+			v.Blue[i], v.Red[i] = c.blue, c.red
+		}
+		var p picture
+		p.draw(v, 76, 16, inMillions, moves)
+		var r, g, b int
+		if _, err := fmt.Sscanf(p.hues.of(inMillions, 0, 16), "8;2;%d;%d;%d", &r, &g, &b); err != nil {
+			t.Fatal(err)
+		}
+		got := "grey"
+		switch {
+		case r > g+20 && r > b+20:
+			got = "red"
+		case b > r+20 && b > g+20:
+			got = "blue"
+		case g > r+20 && g > b+20:
+			got = "green"
+		}
+		if got != c.want {
+			t.Errorf("Cb %d, Cr %d: %d %d %d, %s", c.blue, c.red, r, g, b, got)
 		}
 	}
 }
@@ -243,7 +373,7 @@ func TestLiveViewWithoutAnAnswer(t *testing.T) {
 func TestPictureIsStretched(t *testing.T) {
 	used := func(v event.View) int {
 		var p picture
-		return len(strings.Trim(strings.Join(unique(strings.Join(p.draw(v, 76, 16, false), "")), ""), ""))
+		return len(strings.Trim(strings.Join(unique(strings.Join(p.draw(v, 76, 16, inASCII, moves), "")), ""), ""))
 	}
 	dark := viewOf(1, -1)
 	for i := range dark.Luma {
@@ -275,9 +405,9 @@ func TestPictureFits(t *testing.T) {
 	for _, size := range [][4]int{{80, 60, 640, 480}, {240, 135, 1920, 1080}, {45, 80, 360, 640}, {1, 1, 8, 8}, {1024, 2, 8192, 16}} {
 		v := event.View{Seq: 1, Width: size[0], Height: size[1], PictureWidth: size[2], PictureHeight: size[3], Luma: make([]byte, size[0]*size[1])}
 		v.Seen = []event.Seen{{Box: [4]int{0, 0, size[2], size[3]}, Moving: make([]byte, len(v.Luma))}, {Box: [4]int{-50, 9000, 70, 90}}}
-		for _, half := range []bool{false, true} {
+		for how := range paint(len(paintings)) {
 			var p picture
-			lines := p.draw(v, 76, 12, half)
+			lines := p.draw(v, 76, 12, how, moves)
 			if len(lines) < 1 || len(lines) > 12 || width(lines[0]) > 76 || width(lines[0]) < 1 {
 				t.Errorf("%v: %d x %d", size, width(lines[0]), len(lines))
 			}
@@ -309,7 +439,16 @@ func TestLevelBar(t *testing.T) {
 // What the view sends: of a still scene with noise at most 200 bytes a second after
 // the first picture, on every kind of terminal.
 func TestLiveViewBytes(t *testing.T) {
-	for _, env := range []string{"TERM=vt220 LANG=C", "TERM=xterm LANG=C.UTF-8", xterm, "TERM=xterm-256color COLORTERM=truecolor LANG=C.UTF-8"} {
+	for _, kind := range []struct {
+		env                  string
+		mostFirst, mostWalks int64 // bytes of the first pictures, bytes a second with a walker
+	}{
+		{"TERM=vt220 LANG=C", 1500, 2500},
+		{"TERM=xterm LANG=C.UTF-8", 6000, 6000},
+		{xterm, 14_000, 10_000},
+		{"TERM=xterm-256color COLORTERM=truecolor LANG=C.UTF-8", 35_000, 25_000},
+	} {
+		env := kind.env
 		t.Run(fmt.Sprint(term.Of(strings.Fields(env)).Profile), func(t *testing.T) {
 			f := newFake()
 			walks := false
@@ -343,6 +482,12 @@ func TestLiveViewBytes(t *testing.T) {
 			t.Logf("first %d B, still %d B/s, walker %d B/s, %d frames in %d s", first, still, walker, stillN, d)
 			if still > 200 {
 				t.Errorf("a still scene sends %d bytes a second", still)
+			}
+			if first > kind.mostFirst {
+				t.Errorf("the first pictures are %d bytes, %d at most", first, kind.mostFirst)
+			}
+			if walker > kind.mostWalks {
+				t.Errorf("a walker sends %d bytes a second, %d at most", walker, kind.mostWalks)
 			}
 			if stillN < 2 || stillN > 4*d+1 {
 				t.Errorf("%d frames in %d s", stillN, d)

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	tea "charm.land/bubbletea/v2"
-	"github.com/charmbracelet/colorprofile"
 	"github.com/charmbracelet/x/ansi"
 	"github.com/charmbracelet/x/vt"
 
@@ -64,7 +63,7 @@ func start(t *testing.T, f *fake, env string, w, h int) *console {
 	ctx, cancel := context.WithCancel(context.Background())
 	a := newApp(ctx, f, func() time.Time { return noon })
 	a.ascii, a.wrote, a.flush = !tm.UTF8, c.sent.Load, time.Second/60
-	a.greys = tm.UTF8 && tm.Profile >= colorprofile.ANSI256
+	a.paints = paintsOf(tm)
 	p := tea.NewProgram(a, tea.WithInput(in), tea.WithOutput(c.out), tea.WithEnvironment(strings.Fields(env)),
 		tea.WithColorProfile(tm.Profile), tea.WithFPS(60), tea.WithWindowSize(w, h), tea.WithoutSignalHandler())
 	go func() {

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	tea "charm.land/bubbletea/v2"
-	"github.com/charmbracelet/colorprofile"
 
 	"watchpost/tui/term"
 )
@@ -72,7 +71,7 @@ func Run(ctx context.Context, b Backend, o Options) error {
 		a.keys = o.Keys
 	}
 	a.ascii, a.ask = !t.UTF8, !o.Line.Size.Known()
-	a.greys = t.UTF8 && t.Profile >= colorprofile.ANSI256
+	a.paints = paintsOf(t)
 	a.wrote, a.flush = screen.Lines.Sent, time.Second/time.Duration(fps)
 	var p *tea.Program
 	in := term.NewInput(o.Line.Port, func() { p.Send(notTextMsg{false}) }, func() { p.Quit() })
