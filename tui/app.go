@@ -285,7 +285,7 @@ func (a *app) open(at int) tea.Cmd {
 	if e := a.editor(); e != nil {
 		e.leave(a)
 	}
-	a.cameraPage().live.end()
+	a.cameraPage().end()
 	a.at, a.helping = at, false
 	return a.pages[at].opened(a)
 }

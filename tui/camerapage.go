@@ -20,6 +20,7 @@ import (
 type cameraPage struct {
 	*settings
 	live live
+	walk walkTest
 }
 
 func newCameraPage(a *app) *cameraPage {
@@ -103,13 +104,19 @@ func (a *app) bufferHolds() (images, seconds int) {
 }
 
 func (p *cameraPage) hint(a *app) string {
-	if p.live.on {
+	switch {
+	case p.walk.on:
+		return p.walkHint(a)
+	case p.live.on:
 		return p.settings.hint(a, p.liveHint(a))
 	}
-	return p.settings.hint(a, "Tab or Enter enters the first field; v shows what the camera sees. Zones and a walk test come later.")
+	return p.settings.hint(a, "Tab or Enter enters the first field; v shows what the camera sees; in a walk test (b) a bell rings as an event starts.")
 }
 
 func (p *cameraPage) body(a *app, w, h int) ([]string, *tea.Position) {
+	if p.walk.on && (!p.live.on || p.live.still || p.live.begins() || p.live.why != "") {
+		return p.walks(a, w, h), nil
+	}
 	if p.live.on && !p.live.begins() {
 		return p.shows(a, w, h), nil
 	}
@@ -322,11 +329,23 @@ func (l *live) lower() {
 	l.size = min(l.size+1, len(sizes)-1)
 }
 
+// end ends all that is shown over the fields.
+func (p *cameraPage) end() {
+	p.live.end()
+	p.walk = walkTest{}
+}
+
 func (p *cameraPage) opened(*app) tea.Cmd { return nil }
 
 func (p *cameraPage) key(a *app, k tea.KeyPressMsg) (tea.Cmd, bool) {
 	l := &p.live
 	switch {
+	case key.Matches(k, keys.Walk), p.walk.on && key.Matches(k, keys.Leave):
+		return p.walkKey(a), true
+	case p.walk.on && key.Matches(k, keys.Mute):
+		p.walk.mute = !p.walk.mute
+	case p.walk.on && key.Matches(k, keys.LiveNew) && l.still:
+		a.say = "This line is too slow for a picture during the walk test: b ends it, v shows one."
 	case l.on && key.Matches(k, keys.LiveEnd):
 		l.end()
 	case key.Matches(k, keys.Live):
@@ -339,7 +358,7 @@ func (p *cameraPage) key(a *app, k tea.KeyPressMsg) (tea.Cmd, bool) {
 	default:
 		cmd, ok := p.settings.key(a, k)
 		if p.focused() {
-			l.end()
+			p.end()
 		}
 		return cmd, ok
 	}
@@ -350,10 +369,16 @@ func (p *cameraPage) bindings(a *app) []key.Binding {
 	switch {
 	case p.focused():
 		return p.settings.bindings(a)
+	case p.walk.on:
+		mute := keys.Mute
+		if p.walk.mute {
+			mute.SetHelp("m", "bell on")
+		}
+		return []key.Binding{bind("b", "end walk test"), mute, bind("v", "picture on/off"), keys.Privacy, keys.Quit}
 	case p.live.on:
-		return []key.Binding{keys.LiveEnd, keys.LiveNew, bind("tab", "fields"), keys.Privacy, keys.Quit}
+		return []key.Binding{keys.LiveEnd, keys.LiveNew, keys.Walk, bind("tab", "fields"), keys.Privacy, keys.Quit}
 	}
-	return append([]key.Binding{bind("tab", "fields"), keys.Live}, p.settings.bindings(a)[1:]...)
+	return append([]key.Binding{bind("tab", "fields"), keys.Live, keys.Walk}, p.settings.bindings(a)[1:]...)
 }
 
 // shows draws the live view: the picture, and below it what each motion trigger makes of it.
@@ -373,7 +398,7 @@ func (p *cameraPage) shows(a *app, w, h int) []string {
 		}
 		return []string{"", "  Space takes a picture."}
 	}
-	seen := levels(l.view.Seen, w, max(1, h-4))
+	seen := levels(l.view.Seen, p.walk.starts, w, max(1, h-4))
 	room := func(n int) int { return max(1, int(float64(n)*sizes[l.size])) }
 	lines := l.pic.draw(l.view, room(w-4), room(h-len(seen)), l.paint(a), moves)
 	out := make([]string, 0, h)

@@ -280,8 +280,9 @@ func (p *picture) halfBlocks(marks []byte, y int) string {
 	return b.String()
 }
 
-// levels are the motion triggers' levels, a line each, at most n of them.
-func levels(seen []event.Seen, w, n int) []string {
+// levels are the motion triggers' levels, a line each, at most n of them; with the events
+// that each has started where these are counted.
+func levels(seen []event.Seen, starts map[string]int, w, n int) []string {
 	var lines []string
 	name := 4
 	for _, s := range seen {
@@ -294,7 +295,7 @@ func levels(seen []event.Seen, w, n int) []string {
 		if i == n {
 			break
 		}
-		lines = append(lines, cut("  "+fit(seenName(s), name)+"  "+levelBar(s), w))
+		lines = append(lines, cut("  "+fit(seenName(s), name)+"  "+levelBar(s)+started(starts, s), w))
 	}
 	return lines
 }

@@ -24,7 +24,7 @@ var keys = struct {
 	Filter, Export, ExportAll                   key.Binding
 	Remove, RemoveAll                           key.Binding
 	Details                                     key.Binding
-	Live, LiveEnd, LiveNew                      key.Binding
+	Live, LiveEnd, LiveNew, Walk, Mute          key.Binding
 	SSHKeys, AddKey, RemoveKey, Role            key.Binding
 }{
 	Test:     bind("t", "test mail", "t", "ctrl+t"),
@@ -87,6 +87,8 @@ var keys = struct {
 	Live:        bind("v", "live view", "v"),
 	LiveEnd:     bind("v", "end live view", "v", "esc", "ctrl+g"),
 	LiveNew:     bind("space", "new picture", "space"),
+	Walk:        bind("b", "walk test", "b"),
+	Mute:        bind("m", "mute the bell", "m"),
 	SSHKeys:     bind("s", "SSH keys", "s"),
 	AddKey:      bind("a", "add", "a"),
 	RemoveKey:   bind("x", "remove", "x"),

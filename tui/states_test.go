@@ -209,6 +209,12 @@ var states = []struct {
 		s.looks(viewOf(1, -1), nil)
 		s.cameraPage().live.still = true
 	}},
+	{"camera-walk", newFake, func(s *screen) { s.walks(3) }},
+	{"camera-walk-slow", newFake, func(s *screen) {
+		s.flush = slowFlush
+		s.walks(2)
+		s.press("m")
+	}},
 	{"events", newFake, func(s *screen) { s.press("5"); s.send(storedMsg{events: s.f.stored}) }},
 	{"queue", newFake, func(s *screen) { s.press("6"); s.send(queueMsg{mails: s.f.mails}); s.press("down") }},
 	{"queue-deferred", newFake, func(s *screen) {

@@ -47,6 +47,7 @@ func (a *app) happened(events []event.Event) tea.Cmd {
 			cmds = append(cmds, a.setStatus(*e.Status))
 		case e.Firing != nil:
 			a.history.firing(*e.Firing)
+			cmds = append(cmds, a.cameraPage().walk.fired(a, *e.Firing))
 			fired = true
 		case e.Mail != nil:
 			a.mailed(*e.Mail)
