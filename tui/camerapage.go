@@ -19,8 +19,9 @@ import (
 // where somebody asks for it, shows it.
 type cameraPage struct {
 	*settings
-	live live
-	walk walkTest
+	live  live
+	walk  walkTest
+	zones *zoneEdit // nil: none are drawn
 }
 
 func newCameraPage(a *app) *cameraPage {
@@ -105,15 +106,20 @@ func (a *app) bufferHolds() (images, seconds int) {
 
 func (p *cameraPage) hint(a *app) string {
 	switch {
+	case p.goesOn(a):
+		return p.zonesHint(a)
 	case p.walk.on:
 		return p.walkHint(a)
 	case p.live.on:
 		return p.settings.hint(a, p.liveHint(a))
 	}
-	return p.settings.hint(a, "Tab or Enter enters the first field; v shows what the camera sees; in a walk test (b) a bell rings as an event starts.")
+	return p.settings.hint(a, "Tab or Enter enters the first field; v shows what the camera sees; z draws zones; in a walk test (b) a bell rings as an event starts.")
 }
 
 func (p *cameraPage) body(a *app, w, h int) ([]string, *tea.Position) {
+	if p.goesOn(a) {
+		return p.zonesBody(a, w, h), nil
+	}
 	if p.walk.on && (!p.live.on || p.live.still || p.live.begins() || p.live.why != "") {
 		return p.walks(a, w, h), nil
 	}
@@ -332,14 +338,21 @@ func (l *live) lower() {
 // end ends all that is shown over the fields.
 func (p *cameraPage) end() {
 	p.live.end()
-	p.walk = walkTest{}
+	p.walk, p.zones = walkTest{}, nil
 }
 
 func (p *cameraPage) opened(*app) tea.Cmd { return nil }
 
 func (p *cameraPage) key(a *app, k tea.KeyPressMsg) (tea.Cmd, bool) {
 	l := &p.live
+	if p.goesOn(a) {
+		if cmd, ok := p.zonesKey(a, k); ok || p.zones != nil {
+			return cmd, ok
+		}
+	}
 	switch {
+	case key.Matches(k, keys.Zones):
+		return p.openZones(a), true
 	case key.Matches(k, keys.Walk), p.walk.on && key.Matches(k, keys.Leave):
 		return p.walkKey(a), true
 	case p.walk.on && key.Matches(k, keys.Mute):
@@ -369,6 +382,8 @@ func (p *cameraPage) bindings(a *app) []key.Binding {
 	switch {
 	case p.focused():
 		return p.settings.bindings(a)
+	case p.goesOn(a):
+		return p.zonesBindings(a)
 	case p.walk.on:
 		mute := keys.Mute
 		if p.walk.mute {
@@ -376,9 +391,9 @@ func (p *cameraPage) bindings(a *app) []key.Binding {
 		}
 		return []key.Binding{bind("b", "end walk test"), mute, bind("v", "picture on/off"), keys.Privacy, keys.Quit}
 	case p.live.on:
-		return []key.Binding{keys.LiveEnd, keys.LiveNew, keys.Walk, bind("tab", "fields"), keys.Privacy, keys.Quit}
+		return []key.Binding{keys.LiveEnd, keys.LiveNew, keys.Walk, keys.Zones, bind("tab", "fields"), keys.Privacy, keys.Quit}
 	}
-	return append([]key.Binding{bind("tab", "fields"), keys.Live, keys.Walk}, p.settings.bindings(a)[1:]...)
+	return append([]key.Binding{bind("tab", "fields"), keys.Live, keys.Walk, keys.Zones}, p.settings.bindings(a)[1:]...)
 }
 
 // shows draws the live view: the picture, and below it what each motion trigger makes of it.

@@ -54,12 +54,7 @@ func viewOK(v event.View) bool {
 // it: a cell is twice as high as it is wide. A frame that is drawn already stays. What
 // stands over it is put there by marks, which gets the picture's size in cells.
 func (p *picture) draw(v event.View, w, h int, how paint, marks func(p *picture, v event.View) []byte) []string {
-	aspect := float64(v.PictureWidth) / float64(v.PictureHeight)
-	cols, rows := int(math.Round(float64(h)*2*aspect)), h
-	if cols > w {
-		cols, rows = w, int(math.Round(float64(w)/2/aspect))
-	}
-	cols, rows = max(1, cols), max(1, min(rows, h))
+	cols, rows := fitted(v.PictureWidth, v.PictureHeight, w, h)
 	tall := rows // rows of luma
 	if how != inASCII {
 		tall = 2 * rows
@@ -86,6 +81,16 @@ func (p *picture) draw(v event.View, w, h int, how paint, marks func(p *picture,
 		}
 	}
 	return p.lines
+}
+
+// fitted is how many cells a picture of that many pixels takes of w x h.
+func fitted(width, height, w, h int) (cols, rows int) {
+	aspect := float64(width) / float64(height)
+	cols, rows = int(math.Round(float64(h)*2*aspect)), h
+	if cols > w {
+		cols, rows = w, int(math.Round(float64(w)/2/aspect))
+	}
+	return max(1, cols), max(1, min(rows, h))
 }
 
 // means shrinks a view to cols x rows cells.
@@ -216,8 +221,8 @@ func moves(p *picture, v event.View) []byte {
 
 // markCell draws a mark.
 func markCell(m byte) string {
-	if m == 'M' {
-		return moving.Render("M")
+	if m == 'M' || m&selected != 0 {
+		return moving.Render(string(m &^ selected))
 	}
 	return corner.Render(string(m))
 }

@@ -213,6 +213,9 @@ func (a *app) conflictsOn(at int) []string {
 // takeBack takes back the last change: on a page with fields that of one of its
 // own, on the Mail page and on others the last one of all, shown on the Mail page.
 func (a *app) takeBack() tea.Cmd {
+	if p := a.cameraPage(); a.at == cameraAt && p.goesOn(a) {
+		return p.zones.takeBack(a)
+	}
 	if a.at == mailAt || !edits(a.at) || a.draft == nil {
 		return a.onMail(a.mailPage().takeBack)
 	}

@@ -25,6 +25,7 @@ var keys = struct {
 	Remove, RemoveAll                           key.Binding
 	Details                                     key.Binding
 	Live, LiveEnd, LiveNew, Walk, Mute          key.Binding
+	Zones, Corner, AddZone, InOut, NextTrigger  key.Binding
 	SSHKeys, AddKey, RemoveKey, Role            key.Binding
 }{
 	Test:     bind("t", "test mail", "t", "ctrl+t"),
@@ -89,6 +90,11 @@ var keys = struct {
 	LiveNew:     bind("space", "new picture", "space"),
 	Walk:        bind("b", "walk test", "b"),
 	Mute:        bind("m", "mute the bell", "m"),
+	Zones:       bind("z", "zones", "z"),
+	Corner:      bind("space", "other corner", "space"),
+	AddZone:     bind("a", "add", "a"),
+	InOut:       bind("i", "counts or not", "i"),
+	NextTrigger: bind("n", "next trigger", "n"),
 	SSHKeys:     bind("s", "SSH keys", "s"),
 	AddKey:      bind("a", "add", "a"),
 	RemoveKey:   bind("x", "remove", "x"),

@@ -35,6 +35,8 @@ func (a *app) barred(name string) bool {
 		return has(keys.Add)
 	case mailAt:
 		return has(keys.Good)
+	case cameraAt:
+		return has(keys.Zones)
 	case triggersAt:
 		return has(keys.AddTrigger, keys.AddTransfer, keys.Copy, keys.Delete, keys.MoveUp, keys.MoveDown, keys.Switch)
 	case eventsAt:

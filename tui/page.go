@@ -31,7 +31,7 @@ var pages = []struct {
 	{"Status", "camera, triggers, queue, results; f fires, a adds a trigger", func(*app) page { return &statusPage{} }},
 	{"Mail", "server, addresses, subject, hold-off; r: the last good settings", func(*app) page { return newMailPage() }},
 	{"Triggers", "enter edits, a, A add, c copies, x deletes, J, K move, f fires", func(*app) page { return &triggersPage{} }},
-	{"Camera", "source, size, rate, buffer; v: the live view, b: a walk test, m mutes", func(a *app) page { return newCameraPage(a) }},
+	{"Camera", "source, size, buffer; v: live view, b: walk test, m mutes, z: zones", func(a *app) page { return newCameraPage(a) }},
 	{"Events", "enter shows one, f filters, e exports, x removes it; E, X all", func(*app) page { return &eventsPage{} }},
 	{"Queue", "each mail: r tries it again, x drops it, h finds held ones, R all", func(*app) page { return &queuePage{} }},
 	{"System", "site, zone, storage, ways in; s: SSH keys, i: version, problems", func(a *app) page { return newSystemPage(a) }},

@@ -215,6 +215,15 @@ var states = []struct {
 		s.walks(2)
 		s.press("m")
 	}},
+	{"camera-zones", newFake, func(s *screen) {
+		s.zoning()
+		s.press("left", "left", "left", "up", "up", "a", "i", "left", "left", "space")
+	}},
+	{"help-zones", newFake, func(s *screen) { s.zoning(); s.press("?") }},
+	{"camera-zones-blind", newFake, func(s *screen) {
+		s.press("4", "z")
+		s.send(viewMsg{s.cameraPage().live.run, event.View{}, errors.New("there is no picture: the camera is lost")})
+	}},
 	{"events", newFake, func(s *screen) { s.press("5"); s.send(storedMsg{events: s.f.stored}) }},
 	{"queue", newFake, func(s *screen) { s.press("6"); s.send(queueMsg{mails: s.f.mails}); s.press("down") }},
 	{"queue-deferred", newFake, func(s *screen) {

@@ -206,6 +206,9 @@ func (a *app) scrollHelp(k tea.KeyPressMsg) bool {
 // helpText is the help: of what is open over a form first.
 func (a *app) helpText(w int) []string {
 	lines := helpLines(w)
+	if p := a.cameraPage(); a.at == cameraAt && p.zones != nil {
+		lines = append(helpEntries(w, "While zones are drawn", zonesHelp()...), lines...)
+	}
 	if e, ok := a.focusedEditor().(interface{ open() *sheet }); ok && e.open().week != nil {
 		lines = append(helpEntries(w, "In the week of an active time", e.open().week.helpBindings()...), lines...)
 	}
