@@ -166,7 +166,7 @@ const (
 	liveSample = 600                    // bytes from which on the rate is worth something; below, a busy box looks like a slow line
 	liveStill  = 1200                   // bytes a second below which a picture comes on demand: 9600 baud has 960
 	liveBusy   = 250 * time.Millisecond // for so long a line may be busy with a picture, that 2 a second fit
-	liveLittle = 100                    // bytes that no line is busy with
+	liveLittle = 100                    // bytes that no line is busy with, and that tell nothing of it
 	liveLate   = 3                      // pictures in a row that kept it busy for longer: colours or size are lowered
 )
 
@@ -296,10 +296,12 @@ func (l *live) drawn(a *app, d time.Duration, n int64) tea.Cmd {
 		l.late = 0
 	}
 	l.fresh = false
-	if !first && more >= liveSample {
+	if !first && more >= liveLittle {
 		rate := func(d time.Duration) float64 { return float64(more) / max(d, 10*time.Millisecond).Seconds() }
 		least, most := rate(rest), rate(rest-a.flush) // the renderer's clock makes it uncertain
-		l.still = most < liveStill
+		if more >= liveSample {                       // that a line is fast shows in less
+			l.still = most < liveStill
+		}
 		for more >= 5*liveSample && l.at > 0 && most < paintings[a.paints[l.at]].least {
 			l.lower()
 		}
@@ -308,7 +310,8 @@ func (l *live) drawn(a *app, d time.Duration, n int64) tea.Cmd {
 				l.at = i
 			}
 		}
-	} else if first || d < l.base {
+	}
+	if first || more < liveSample && d < l.base {
 		l.base, l.with = max(d, 1), n
 	}
 	if l.late >= liveLate {

@@ -221,6 +221,25 @@ func TestLiveViewLowersColoursThenSize(t *testing.T) {
 	}
 }
 
+// A picture of an even scene is a few bytes; a fast line is known by them, a slow one is not.
+func TestLiveViewOfAnEvenScene(t *testing.T) {
+	for rate, want := range map[int64]paint{960: inASCII, 1500: inASCII, 11_520: inGreys, 1_000_000: in256} {
+		s := open(t, newFake(), 80, 24)
+		s.paints, s.flush = []paint{inASCII, inGreys, in256}, 50*time.Millisecond
+		l := &s.cameraPage().live
+		s.press("4", "v")
+		takes := func(n int64) time.Duration {
+			return 60*time.Millisecond + time.Duration(n)*time.Second/time.Duration(rate)
+		}
+		s.answered(takes(150), 150)
+		s.send(viewMsg{l.run, viewOf(1, -1), nil})
+		s.answered(takes(350), 350)
+		if l.paint(s.app) != want || l.still {
+			t.Errorf("%d B/s: paint %d, still %v", rate, l.paint(s.app), l.still)
+		}
+	}
+}
+
 // What a terminal cannot show is not drawn: no colours without them, none of 256 on
 // sixteen, no half blocks without UTF-8.
 func TestPaints(t *testing.T) {

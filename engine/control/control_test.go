@@ -60,7 +60,7 @@ func (f *fakeAPI) Events(_ context.Context, x event.Filter) ([]event.Stored, err
 }
 func (f *fakeAPI) Privacy(_ context.Context, on bool) error { return f.err }
 func (f *fakeAPI) View(context.Context) (event.View, error) {
-	return event.View{Seq: 7, Width: 2, Height: 1, Luma: []byte{1, 255}, Seen: []event.Seen{{Trigger: "yard", Level: 0.5, Box: [4]int{1, 2, 3, 4}, Moving: []byte{0, 1}}}}, f.err
+	return event.View{Seq: 7, Width: 2, Height: 1, Luma: []byte{1, 255}, ColourWidth: 1, ColourHeight: 1, Blue: []byte{0}, Red: []byte{200}, Seen: []event.Seen{{Trigger: "yard", Level: 0.5, Box: [4]int{1, 2, 3, 4}, Moving: []byte{0, 1}}}}, f.err
 }
 
 func (f *fakeAPI) Kept(_ context.Context, x event.Filter) (event.Kept, error) {
