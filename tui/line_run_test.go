@@ -3,6 +3,7 @@ package tui
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"regexp"
 	"strings"
@@ -29,8 +30,11 @@ func remote(t *testing.T, f *fake, line term.Line) (far net.Conn, near net.Conn,
 	return far, near, cancel, done
 }
 
-// comes reads until text has come, and returns all of it.
-func comes(t *testing.T, far net.Conn, text string) string {
+// comes reads the far end of a line until text has come, and returns all of it.
+func comes(t *testing.T, far interface {
+	io.Reader
+	SetReadDeadline(time.Time) error
+}, text string) string {
 	t.Helper()
 	var got strings.Builder
 	buf := make([]byte, 4096)

@@ -42,41 +42,25 @@ func run(t *testing.T, f *fake, w, h uint16) (master *os.File, stop func() error
 	return master, stop
 }
 
-// follow reads the line until text has come.
-func follow(t *testing.T, master *os.File, text string) string {
-	t.Helper()
-	var got strings.Builder
-	buf := make([]byte, 4096)
-	master.SetReadDeadline(time.Now().Add(patience))
-	for !strings.Contains(got.String(), text) {
-		n, err := master.Read(buf)
-		if err != nil {
-			t.Fatalf("%q does not come: %v; got %q", text, err, got.String())
-		}
-		got.Write(buf[:n])
-	}
-	return got.String()
-}
-
 // A serial line says 0x0. It is asked, and the answer is the size.
 func TestSerialSize(t *testing.T) {
 	master, stop := run(t, newFake(), 0, 0)
-	first := follow(t, master, term.AskSize)
+	first := comes(t, master, term.AskSize)
 	if strings.Contains(first, "\x1b[?1049h") || strings.Contains(first, "\x1b[>") {
 		t.Errorf("a vt220 was sent %q", first)
 	}
 	if _, err := master.WriteString("\x1b[10;40R"); err != nil {
 		t.Fatal(err)
 	}
-	follow(t, master, "Watchpost needs 60 columns")
+	comes(t, master, "Watchpost needs 60 columns")
 	if _, err := master.WriteString("\x0c"); err != nil { // ctrl+l asks again
 		t.Fatal(err)
 	}
-	follow(t, master, term.AskSize)
+	comes(t, master, term.AskSize)
 	if _, err := master.WriteString("\x1b[24;80R"); err != nil {
 		t.Fatal(err)
 	}
-	follow(t, master, "1 Status")
+	comes(t, master, "1 Status")
 	if err := stop(); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
@@ -103,7 +87,7 @@ func TestStalledLine(t *testing.T) {
 	time.Sleep(100 * time.Millisecond)
 	s.Site = "recovered"
 	f.feed <- event.Event{Status: &s}
-	follow(t, master, "recovered")
+	comes(t, master, "recovered")
 	if err := stop(); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
@@ -207,11 +191,11 @@ func BenchmarkStatus(b *testing.B) {
 // A terminal that is not set to UTF-8 is told so, in a paste too.
 func TestBytesThatAreNoText(t *testing.T) {
 	master, stop := run(t, newFake(), 80, 24)
-	follow(t, master, "1 Status")
+	comes(t, master, "1 Status")
 	if _, err := master.WriteString("2\t\x1b[200~p\xe4ss\x1b[201~"); err != nil {
 		t.Fatal(err)
 	}
-	follow(t, master, "UTF-8")
+	comes(t, master, "UTF-8")
 	if err := stop(); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}

@@ -201,7 +201,9 @@ func (v *view) sharp(b *background) bool {
 			if step >= bound {
 				along[k/2] = true
 			}
-			most = max(most, step)
+			if step > most { // false where one was never known
+				most = step
+			}
 		}
 		if along[0] || along[1] {
 			edges++
